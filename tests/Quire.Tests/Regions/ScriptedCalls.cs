@@ -1,0 +1,86 @@
+namespace Quire.Tests.Regions;
+
+/// <summary>
+/// The system's own calls with other properties: larger pages, commits that count, failures on demand. Checks that each
+/// call it gets is made of whole pages.
+/// </summary>
+internal sealed unsafe class ScriptedCalls(NativeMemoryCalls inner) : NativeMemoryCalls
+{
+    private int _releases;
+
+    internal ScriptedCalls()
+        : this(Current!)
+    {
+    }
+
+    internal nuint Page { get; init; } = 4096;
+
+    internal bool HugeByDefault { get; init; }
+
+    internal RegionFailure CommitFailure { get; set; }
+
+    internal RegionFailure DecommitFailure { get; set; }
+
+    internal RegionFailure DiscardFailure { get; set; }
+
+    internal bool NoDiscard { get; init; }
+
+    internal int Releases => Volatile.Read(ref _releases);
+
+    /// <summary>Called on entry of Release.</summary>
+    internal Action? OnRelease { get; init; }
+
+    internal override nuint PageSize => Page;
+
+    internal override nuint HugePageSize => inner.HugePageSize;
+
+    internal override bool HugePagesByDefault => HugeByDefault;
+
+    internal override bool CommitsOnTouch => false;
+
+    internal override bool CanDiscard => !NoDiscard && inner.CanDiscard;
+
+    internal override byte* Reserve(nuint bytes, nuint alignment, out RegionFailure failure) =>
+        inner.Reserve(RoundUp(bytes, Page), nuint.Max(alignment, Page), out failure);
+
+    internal override RegionFailure Commit(byte* address, nuint bytes)
+    {
+        WholePages(address, bytes);
+        return CommitFailure != RegionFailure.None ? CommitFailure : inner.Commit(address, bytes);
+    }
+
+    internal override RegionFailure Decommit(byte* address, nuint bytes)
+    {
+        WholePages(address, bytes);
+        return DecommitFailure != RegionFailure.None ? DecommitFailure : inner.Decommit(address, bytes);
+    }
+
+    internal override RegionFailure Discard(byte* address, nuint bytes)
+    {
+        WholePages(address, bytes);
+        return DiscardFailure != RegionFailure.None ? DiscardFailure : inner.Discard(address, bytes);
+    }
+
+    internal override RegionFailure AdviseHugePages(byte* address, nuint bytes, bool on)
+    {
+        WholePages(address, bytes);
+        return inner.AdviseHugePages(address, bytes, on);
+    }
+
+    internal override void Release(byte* address, nuint bytes)
+    {
+        OnRelease?.Invoke();
+        if (Interlocked.Increment(ref _releases) == 1)
+        {
+            inner.Release(address, RoundUp(bytes, Page));
+        }
+    }
+
+    private void WholePages(byte* address, nuint bytes)
+    {
+        if (bytes == 0 || (((nuint)address | bytes) & (Page - 1)) != 0)
+        {
+            throw new InvalidOperationException($"Not whole pages of {Page}: [0x{(nuint)address:x}, +0x{bytes:x}).");
+        }
+    }
+}
