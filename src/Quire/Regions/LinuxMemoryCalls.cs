@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Buffers.Text;
 using System.Runtime.InteropServices;
 
 namespace Quire;
@@ -26,16 +26,23 @@ internal sealed unsafe partial class LinuxMemoryCalls : PosixMemoryCalls
     // listed but not counted: so near the limit, the limit it is.
     private const int MapCountMargin = 8;
 
-    private const string HugePages = "/sys/kernel/mm/transparent_hugepage/";
+    private const int O_CLOEXEC = 0x80000;
+
+    private readonly long _maxMappings;
 
     internal LinuxMemoryCalls()
     {
-        string setting = ReadSetting(HugePages + "enabled");
-        if (setting.Length != 0 && !setting.Contains("[never]", StringComparison.Ordinal)
-            && nuint.TryParse(ReadSetting(HugePages + "hpage_pmd_size"), CultureInfo.InvariantCulture, out nuint size))
+        // Compiles the way through Explain now. At the limit of mappings the runtime can't map code that it compiles, and ends
+        // the process: nothing on that way may run for the first time there.
+        _maxMappings = ReadNumber("/proc/sys/vm/max_map_count\0"u8);
+        _ = Explain(ENOMEM, RegionFailure.OutOfMemory);
+
+        Span<byte> enabled = stackalloc byte[64];
+        enabled = enabled[..ReadSetting("/sys/kernel/mm/transparent_hugepage/enabled\0"u8, enabled)];
+        if (!enabled.IsEmpty && enabled.IndexOf("[never]"u8) < 0)
         {
-            HugePageSize = size;
-            HugePagesByDefault = setting.Contains("[always]", StringComparison.Ordinal);
+            HugePageSize = (nuint)ReadNumber("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size\0"u8);
+            HugePagesByDefault = enabled.IndexOf("[always]"u8) >= 0;
         }
     }
 
@@ -58,42 +65,65 @@ internal sealed unsafe partial class LinuxMemoryCalls : PosixMemoryCalls
     /// <remarks>ENOMEM has two meanings with two remedies, told apart by counting.</remarks>
     private protected override RegionFailure Explain(int error, RegionFailure noMemory) =>
         error != ENOMEM ? RegionFailure.Refused
-        : IsAtLimit(CountMappings("/proc/self/maps"), ReadSetting("/proc/sys/vm/max_map_count")) ? RegionFailure.MappingsExhausted
+        : IsAtLimit(CountMappings(), _maxMappings) ? RegionFailure.MappingsExhausted
         : noMemory;
 
-    internal static bool IsAtLimit(long mappings, string limit) =>
-        long.TryParse(limit, CultureInfo.InvariantCulture, out long most) && mappings >= most - MapCountMargin;
+    /// <summary>True if so many mappings are at the limit; a limit of 0 is one that is not known.</summary>
+    internal static bool IsAtLimit(long mappings, long limit) => limit > 0 && mappings >= limit - MapCountMargin;
 
-    internal static long CountMappings(string path)
+    /// <summary>Mappings of this process; 0 if it can't see them. Bare system calls, for the reason in the constructor.</summary>
+    internal static long CountMappings()
     {
-        try
+        int file = OpenForReading("/proc/self/maps\0"u8);
+        if (file < 0)
         {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-            Span<byte> buffer = stackalloc byte[4096];
-            long lines = 0;
-            for (int read = file.Read(buffer); read > 0; read = file.Read(buffer))
-            {
-                lines += buffer[..read].Count((byte)'\n');
-            }
-
-            return lines;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // A process without /proc: not known to be at the limit.
             return 0;
+        }
+
+        const int Size = 4096;
+        byte* buffer = stackalloc byte[Size];
+        long lines = 0;
+        for (nint read = Read(file, buffer, Size); read > 0; read = Read(file, buffer, Size))
+        {
+            for (nint i = 0; i < read; i++)
+            {
+                lines += buffer[i] == (byte)'\n' ? 1 : 0;
+            }
+        }
+
+        _ = Close(file);
+        return lines;
+    }
+
+    /// <summary>The number that a file of the kernel begins with; 0 if there is none.</summary>
+    private static long ReadNumber(ReadOnlySpan<byte> path)
+    {
+        Span<byte> text = stackalloc byte[64];
+        text = text[..ReadSetting(path, text)];
+        return Utf8Parser.TryParse(text, out long value, out _) ? value : 0;
+    }
+
+    private static int ReadSetting(ReadOnlySpan<byte> path, Span<byte> text)
+    {
+        int file = OpenForReading(path);
+        if (file < 0)
+        {
+            return 0;
+        }
+
+        fixed (byte* buffer = text)
+        {
+            nint read = Read(file, buffer, (nuint)text.Length);
+            _ = Close(file);
+            return (int)nint.Max(read, 0);
         }
     }
 
-    private static string ReadSetting(string path)
+    private static int OpenForReading(ReadOnlySpan<byte> path)
     {
-        try
+        fixed (byte* name = path)
         {
-            return File.ReadAllText(path).Trim();
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return "";
+            return Open(name, O_CLOEXEC);
         }
     }
 
@@ -104,4 +134,13 @@ internal sealed unsafe partial class LinuxMemoryCalls : PosixMemoryCalls
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     private static partial int MemoryAdvise(byte* address, nuint bytes, int advice);
+
+    [LibraryImport("libc", EntryPoint = "open")]
+    private static partial int Open(byte* path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "read")]
+    private static partial nint Read(int file, byte* buffer, nuint bytes);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int file);
 }

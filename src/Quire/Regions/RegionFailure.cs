@@ -18,7 +18,8 @@ public enum RegionFailure
 
     /// <summary>
     /// The process holds as many mappings as the system allows (on Linux <c>vm.max_map_count</c>, 65530 unless raised).
-    /// Memory is not short: commit in larger steps, or raise the limit.
+    /// Memory is not short: commit in larger steps, or raise the limit. Dispose a region soon: at the limit the runtime
+    /// itself can't go on for long, since it maps memory for each method that it compiles.
     /// </summary>
     MappingsExhausted,
 
