@@ -1,0 +1,143 @@
+namespace Quire;
+
+/// <summary>
+/// The magazines of all threads that use one allocator, so that pages in them can be taken back: from dead threads, from idle ones,
+/// and from all when memory is short.
+/// </summary>
+/// <remarks>
+/// Thread ends are found by asking (<see cref="Thread.Join(int)"/> with no wait), never by finalizers: nothing here produces
+/// garbage, so no collection may ever come. Asked when a thread first comes, at every trim, and before an allocation fails.
+/// </remarks>
+internal sealed unsafe class MagazineRack(PageAllocator allocator)
+{
+    [ThreadStatic]
+    private static List<PageMagazine>? t_mine;
+
+    private readonly Lock _gate = new();
+    private readonly List<(Thread Thread, PageMagazine Magazine)> _all = [];
+
+    /// <summary>Pages in all magazines; exact while no thread allocates or frees.</summary>
+    internal int Frames
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _all.Sum(entry => entry.Magazine.Count);
+            }
+        }
+    }
+
+    internal int Threads
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _all.Count;
+            }
+        }
+    }
+
+    /// <summary>The calling thread's magazine, made on first use.</summary>
+    internal PageMagazine Mine()
+    {
+        List<PageMagazine> mine = t_mine ??= [];
+        mine.RemoveAll(static magazine => magazine.Allocator.IsDisposed);
+        PageMagazine? magazine = mine.Find(candidate => candidate.Allocator == allocator);
+        if (magazine is null)
+        {
+            DrainDead();
+            magazine = new PageMagazine(allocator);
+            mine.Add(magazine);
+            lock (_gate)
+            {
+                _all.Add((Thread.CurrentThread, magazine));
+            }
+        }
+
+        return magazine;
+    }
+
+    /// <summary>Gives back what dead threads left.</summary>
+    internal void DrainDead()
+    {
+        lock (_gate)
+        {
+            for (int i = _all.Count - 1; i >= 0; i--)
+            {
+                // Happens before: a successful join orders all that the dead thread did before what follows.
+                if (_all[i].Thread.Join(0))
+                {
+                    Drain(_all[i].Magazine);
+                    _all.RemoveAt(i);
+                }
+            }
+        }
+    }
+
+    /// <summary>Gives back what idle threads hold: those that neither refilled nor drained since the last call.</summary>
+    internal void DrainIdle()
+    {
+        DrainDead();
+        lock (_gate)
+        {
+            foreach ((_, PageMagazine magazine) in _all)
+            {
+                if (!magazine.Touched)
+                {
+                    Drain(magazine);
+                }
+
+                magazine.Touched = false;
+            }
+        }
+    }
+
+    /// <summary>Gives back what every thread holds.</summary>
+    internal void DrainAll()
+    {
+        DrainDead();
+        lock (_gate)
+        {
+            foreach ((_, PageMagazine magazine) in _all)
+            {
+                Drain(magazine);
+            }
+        }
+    }
+
+    /// <summary>Closes all magazines for good; the allocator is disposed and they are empty.</summary>
+    internal void Close()
+    {
+        lock (_gate)
+        {
+            _all.ForEach(static entry => entry.Magazine.Close());
+            _all.Clear();
+        }
+    }
+
+    /// <summary>No thread may be allocating or freeing.</summary>
+    internal void Verify()
+    {
+        lock (_gate)
+        {
+            foreach ((_, PageMagazine magazine) in _all)
+            {
+                magazine.Verify();
+            }
+        }
+    }
+
+    private void Drain(PageMagazine magazine)
+    {
+        Span<nint> pages = stackalloc nint[PageMagazine.Capacity];
+        int count = magazine.Revoke(pages);
+        foreach (nint page in pages[..count])
+        {
+            ((PageDescriptor*)page)->State = PageState.Moving;
+        }
+
+        allocator.GiveToZone(pages[..count]);
+    }
+}

@@ -1,0 +1,154 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <summary>
+/// A buddy allocator of pages: orders 0 to 10, page blocks with migrate types, hot and cold per-core lists, a byte limit, and memory
+/// that goes back to the system when it is idle.
+/// </summary>
+/// <remarks>
+/// <para>
+/// The way of a page of order 0: the calling thread's magazine (no lock), the core's list (a gate, in batches of 32), the buddy lists
+/// (the zone's gate), a new section of 4 MiB from the region provider. Higher orders go straight to the buddy lists.
+/// </para>
+/// <para>
+/// Equation, in <see cref="GetStatistics"/> and checked from both sides by <see cref="Verify"/>:
+/// free in buddy lists + free on per-core lists + free in magazines + in use + retired = managed.
+/// </para>
+/// <para>All methods may be called on any thread. Nothing on the hot paths allocates on the GC heap. Kernel: <c>mm/page_alloc.c</c>.</para>
+/// </remarks>
+public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
+{
+    /// <summary>The magazine that the thread used last; most threads use one allocator.</summary>
+    [ThreadStatic]
+    private static PageMagazine? t_magazine;
+
+    private readonly ushort _id;
+    private bool _disposed;
+
+    /// <summary>Makes an allocator; no memory is reserved before the first allocation.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The limit is below one section of 4 MiB.</exception>
+    public PageAllocator(PageAllocatorOptions? options = null)
+    {
+        Options = options ?? new PageAllocatorOptions();
+        LimitBytes = Options.EffectiveLimit();
+        _id = PageOwners.Enroll(this);
+        Zone = new BuddyZone();
+        Sections = new PageSections(Options, LimitBytes, _id, Zone);
+        _magazines = new MagazineRack(this);
+        _perCore = new PerCoreList[Environment.ProcessorCount];
+        for (int i = 0; i < _perCore.Length; i++)
+        {
+            _perCore[i] = new PerCoreList(Zone);
+        }
+
+        _trimmer = new PageTrimmer(this);
+    }
+
+    /// <summary>The allocator of the process, with default options. It can't be disposed.</summary>
+    public static PageAllocator Shared { get; } = new(new PageAllocatorOptions { Name = "shared" });
+
+    /// <summary>The name given in the options.</summary>
+    public string Name => Options.Name;
+
+    /// <summary>Most bytes managed at once.</summary>
+    public long LimitBytes { get; }
+
+    internal PageAllocatorOptions Options { get; }
+
+    internal BuddyZone Zone { get; }
+
+    internal PageSections Sections { get; }
+
+    internal bool IsDisposed => Volatile.Read(ref _disposed);
+
+    /// <summary>Takes a page of 2^<paramref name="order"/> frames with one reference (<c>alloc_pages</c>).</summary>
+    /// <param name="order">0 (4 KiB) to 10 (4 MiB).</param>
+    /// <param name="type"><see cref="MigrateType.Unmovable"/>, or <see cref="MigrateType.Movable"/> to group short-lived pages apart.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <returns>The page; its bytes are whatever was there, or zero with <see cref="PageAllocatorOptions.ZeroOnFree"/>.</returns>
+    /// <exception cref="PageLimitException">The byte limit is reached.</exception>
+    /// <exception cref="PageOutOfMemoryException">The system gave no memory.</exception>
+    /// <exception cref="PageFragmentationException">Enough is free, but not in one piece.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">No such order, or a type that is not for callers.</exception>
+    /// <exception cref="ObjectDisposedException">The allocator was disposed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Page Allocate(int order = 0, MigrateType type = MigrateType.Unmovable, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        if (order == 0 && type == MigrateType.Unmovable && !Tracking.Active)
+        {
+            PageMagazine? magazine = t_magazine;
+            if (magazine != null && magazine.Allocator == this && magazine.TryPop(out PageDescriptor* page))
+            {
+                if (PageRef.TryInit(page))
+                {
+                    page->Summary = PageDescriptor.PlainInUse;
+                    return new Page(page->Identity);
+                }
+
+                SetBadAside(page);
+            }
+        }
+
+        return AllocateSlow(order, type, file, line, member);
+    }
+
+    /// <summary>The same as <see cref="Allocate"/>, with the reason where there is no page.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">No such order, or a type that is not for callers.</exception>
+    /// <exception cref="ObjectDisposedException">The allocator was disposed.</exception>
+    public bool TryAllocate(out Page page, out AllocationFailure failure, int order = 0, MigrateType type = MigrateType.Unmovable, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        CheckRequest(order, type);
+        PageDescriptor* head = TakePage(order, type, out failure);
+        page = head == null ? default : Handle(head, HolderKind.Page, file, line, member);
+        return head != null;
+    }
+
+    /// <summary>Drops the caller's reference; the last one frees the page (<c>__free_pages</c>, <c>free_hot_cold_page</c>).</summary>
+    /// <param name="page">A page of this allocator.</param>
+    /// <param name="temperature">Whether the page's bytes are likely in the cache: a hot page is handed out again first.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <exception cref="PageBugException">The reference was dropped before, or the page belongs to another allocator. Nothing was changed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Free(Page page, PageTemperature temperature = PageTemperature.Hot, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        PageDescriptor* head = PageMap.DescriptorOf(page._identity);
+        if (head->Identity == page._identity && head->Owner == _id)
+        {
+            if (PageRef.DecAndTest(head))
+            {
+                Release(head, temperature);
+            }
+
+            return;
+        }
+
+        FreeSlow(page, temperature, file, line, member);
+    }
+
+    /// <summary>Takes back a head page in use whose count has just become 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Release(PageDescriptor* head, PageTemperature temperature)
+    {
+        PageMagazine? magazine = t_magazine;
+        if (head->Summary == PageDescriptor.PlainInUse && head->RawRecords == 0
+            && magazine != null && magazine.Allocator == this && temperature == PageTemperature.Hot
+            && PagePreparation.TryEndGeneration(head))
+        {
+            if (!magazine.TryPush(head))
+            {
+                SpillMagazine(magazine, head);
+            }
+
+            return;
+        }
+
+        ReleaseSlow(head, temperature);
+    }
+
+    void IPageOwner.Release(PageDescriptor* head, PageTemperature temperature) => Release(head, temperature);
+}

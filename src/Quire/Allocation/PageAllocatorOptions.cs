@@ -1,0 +1,43 @@
+namespace Quire;
+
+/// <summary>How a <see cref="PageAllocator"/> gets, limits and gives back memory. Read once, when the allocator is made.</summary>
+public sealed class PageAllocatorOptions
+{
+    /// <summary>The name shown in errors, dumps and tables.</summary>
+    public string Name { get; init; } = "pages";
+
+    /// <summary>Where memory comes from: <see cref="RegionProvider.Mapped"/>, or <see cref="RegionProvider.PinnedArrays"/> for users that demand arrays.</summary>
+    public RegionProvider Provider { get; init; } = RegionProvider.Mapped;
+
+    /// <summary>
+    /// Most bytes managed at once, rounded down to sections of 4 MiB; at least one section. 0 means half of the memory available to the
+    /// process, which in a container is the container's.
+    /// </summary>
+    public long LimitBytes { get; init; }
+
+    /// <summary>
+    /// Asks the system for huge pages (<c>MADV_HUGEPAGE</c>). Memory then goes back in whole free blocks of 2 MiB only, since the
+    /// system would undo any finer return. Off, the advice is taken back and single free pages go back too.
+    /// </summary>
+    public bool HugePages { get; init; }
+
+    /// <summary>Clears memory when it is freed, so that nobody sees another's bytes. Costs the clearing, and the per-thread lists.</summary>
+    public bool ZeroOnFree { get; init; }
+
+    /// <summary>How often idle memory is looked for and given back; <see cref="Timeout.InfiniteTimeSpan"/> for never. What was free through one whole interval is idle.</summary>
+    public TimeSpan TrimInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Free bytes kept committed however idle they are.</summary>
+    public long KeepBytes { get; init; } = 1 << 20;
+
+    internal long EffectiveLimit()
+    {
+        long limit = LimitBytes == 0 ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2 : LimitBytes;
+        if (limit < PageMap.SectionSize)
+        {
+            throw new ArgumentOutOfRangeException(nameof(LimitBytes), limit, $"The limit of allocator '{Name}' is below one section of {PageMap.SectionSize} bytes.");
+        }
+
+        return limit / PageMap.SectionSize * PageMap.SectionSize;
+    }
+}

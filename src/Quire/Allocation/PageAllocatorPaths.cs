@@ -1,0 +1,369 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <content>The cold paths: refill, growth, the last resorts before an allocation fails, and what is freed past the magazine.</content>
+public sealed unsafe partial class PageAllocator
+{
+    private readonly PerCoreList[] _perCore;
+    private readonly MagazineRack _magazines;
+    private readonly PageTrimmer _trimmer;
+    private readonly List<Action<bool>> _reclaimers = [];
+
+    /// <summary>Drops references to many pages, order 0 to the per-core lists in batches (<c>free_hot_cold_page_list</c>).</summary>
+    /// <exception cref="PageBugException">A handle was bad. All the others were freed; the message says which it was.</exception>
+    public void Free(ReadOnlySpan<Page> pages, PageTemperature temperature = PageTemperature.Hot, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        Exception? first = null;
+        int bad = 0;
+        int index = -1;
+        for (int i = 0; i < pages.Length; i++)
+        {
+            try
+            {
+                Free(pages[i], temperature, file, line, member);
+            }
+            catch (PageBugException bug)
+            {
+                bad++;
+                index = first is null ? i : index;
+                first ??= bug;
+            }
+        }
+
+        if (first is not null)
+        {
+            throw new PageBugException($"Free of {pages.Length} pages: {bad} not freed, the first at index {index}; the other {pages.Length - bad} were. {first.Message}", first);
+        }
+    }
+
+    /// <summary>Frees a page whose count the caller brought to 0 by <see cref="PageRef"/> (<c>free_unref_page</c>).</summary>
+    /// <exception cref="PageBugException">The handle is stale, the page belongs to another allocator, or its count is not 0.</exception>
+    public void FreeUnreferenced(Page page, PageTemperature temperature = PageTemperature.Hot)
+    {
+        PageDescriptor* head = page.HeadDescriptor("FreeUnreferenced");
+        if (head->Owner != _id || PageRef.Count(head) != 0 || PageRef.IsFrozen(head))
+        {
+            throw PageBug.NotUnreferenced(head, Name);
+        }
+
+        Release(head, temperature);
+    }
+
+    /// <summary>Takes a page for the library's own use, with count 1; the caller records its holder. Null with the reason where there is none.</summary>
+    internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        PageDescriptor* head = TakeOrGrow(order, type, out failure);
+        if (head != null)
+        {
+            return head;
+        }
+
+        // The last resorts. The lock waits for a batch that the trimmer holds off the lists at this moment.
+        Reclaim();
+        lock (_trimmer)
+        {
+            head = TakeOrGrow(order, type, out failure);
+        }
+
+        if (head == null && failure == AllocationFailure.LimitReached && GetStatistics().FreeFrames >= 1L << order)
+        {
+            failure = AllocationFailure.Fragmented;
+        }
+
+        return head;
+    }
+
+    /// <summary>Gives pages in state Moving back to the buddy lists.</summary>
+    internal void GiveToZone(ReadOnlySpan<nint> pages)
+    {
+        Zone.Gate.Enter();
+        foreach (nint page in pages)
+        {
+            Zone.Give(((PageDescriptor*)page)->Frame, 0);
+        }
+
+        Zone.Gate.Exit();
+    }
+
+    /// <summary>Gives all per-core lists back to the buddy lists (<c>drain_all_pages</c>).</summary>
+    internal void DrainPerCore()
+    {
+        foreach (PerCoreList list in _perCore)
+        {
+            list.DrainAll();
+        }
+    }
+
+    /// <summary>A room below says how to get back pages that it keeps in reserve: all of them, or (false) those of dead and idle threads. Called with no lock held.</summary>
+    internal void AddReclaimer(Action<bool> reclaim)
+    {
+        lock (_reclaimers)
+        {
+            _reclaimers.Add(reclaim);
+        }
+    }
+
+    /// <summary>Gets back every free page that is anywhere but on the buddy lists (the kernel's shrinkers and drains).</summary>
+    internal void Reclaim()
+    {
+        CallReclaimers(all: true);
+        _magazines.DrainAll();
+        DrainPerCore();
+    }
+
+    /// <summary>Gets back what lies with dead and idle threads, and on lists that nobody used since the last call.</summary>
+    internal void DrainIdle()
+    {
+        CallReclaimers(all: false);
+        _magazines.DrainIdle();
+        foreach (PerCoreList list in _perCore)
+        {
+            list.DrainIfIdle();
+        }
+    }
+
+    private void CallReclaimers(bool all)
+    {
+        Action<bool>[] reclaimers;
+        lock (_reclaimers)
+        {
+            reclaimers = [.. _reclaimers];
+        }
+
+        foreach (Action<bool> reclaim in reclaimers)
+        {
+            reclaim(all);
+        }
+    }
+
+    /// <summary>A handle for the first reference of a page just taken.</summary>
+    internal static Page Handle(PageDescriptor* head, HolderKind kind, string file, int line, string member) =>
+        Tracking.Active
+            ? new Page(head->Identity, Ledger.Take(head->Identity, 1, (uint)PageMap.FrameSize << head->Order, kind, file, line, member))
+            : new Page(head->Identity);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Page AllocateSlow(int order, MigrateType type, string file, int line, string member)
+    {
+        CheckRequest(order, type);
+        PageDescriptor* head = TakePage(order, type, out AllocationFailure failure);
+        if (head == null)
+        {
+            PageAllocatorStatistics now = GetStatistics();
+            throw PageAllocationException.For(
+                failure,
+                $"Allocator '{Name}' has no page of order {order} ({(long)PageMap.FrameSize << order} bytes): {failure}. "
+                + $"Managed {now.ManagedBytes} of at most {LimitBytes} bytes, in use {now.InUseBytes}, free {now.FreeBytes}, largest free order {now.LargestFreeOrder}.");
+        }
+
+        return Handle(head, HolderKind.Page, file, line, member);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeSlow(Page page, PageTemperature temperature, string file, int line, string member)
+    {
+        PageDescriptor* head = page.HeadOrNull();
+        if (head != null && head->Owner != _id)
+        {
+            throw PageBug.ForeignPage(head, Name);
+        }
+
+        page.PutSlow(1, temperature, file, line, member);
+    }
+
+    private static void CheckRequest(int order, MigrateType type)
+    {
+        if ((uint)order > Page.MaxOrder)
+        {
+            throw new ArgumentOutOfRangeException(nameof(order), order, $"A page has an order of 0 to {Page.MaxOrder}.");
+        }
+
+        if (type > MigrateType.Movable)
+        {
+            throw new ArgumentOutOfRangeException(nameof(type), type, "Pages are allocated as Unmovable or Movable; contiguous memory is lent to movable pages by its area.");
+        }
+    }
+
+    /// <summary>One page of order 0 in state Moving; unmovable ones bring a batch into the magazine with them.</summary>
+    private PageDescriptor* TakeSingle(MigrateType type)
+    {
+        PerCoreList list = PerCore();
+        if (type != MigrateType.Unmovable || Options.ZeroOnFree)
+        {
+            nint one = 0;
+            return list.Take(new Span<nint>(ref one), type) == 1 ? (PageDescriptor*)one : null;
+        }
+
+        PageMagazine magazine = t_magazine = _magazines.Mine();
+        if (magazine.TryPop(out PageDescriptor* page))
+        {
+            page->State = PageState.Moving;
+            return page;
+        }
+
+        Span<nint> batch = stackalloc nint[PerCoreList.Batch];
+        int got = list.Take(batch, type);
+        if (got == 0)
+        {
+            return null;
+        }
+
+        int ready = 1;
+        for (int i = 1; i < got; i++)
+        {
+            PageDescriptor* next = (PageDescriptor*)batch[i];
+            if (!_trimmer.TryCommit(next, 0))
+            {
+                GiveBlock(next, 0);
+            }
+            else if (TryMake(next, 0, type))
+            {
+                batch[ready++] = batch[i];
+            }
+        }
+
+        int kept = magazine.Fill(batch[1..ready]);
+        list.Put(batch[(1 + kept)..ready], PageTemperature.Hot);
+        return (PageDescriptor*)batch[0];
+    }
+
+    private PageDescriptor* TakeBlock(int order, MigrateType type)
+    {
+        Zone.Gate.Enter();
+        uint frame = Zone.Take(order, type);
+        Zone.Gate.Exit();
+        return frame == 0 ? null : PageMap.Descriptor(frame);
+    }
+
+    /// <summary>The same for a page that the caller can do without: no last resorts (<c>__GFP_NORETRY</c>).</summary>
+    internal PageDescriptor* TakePageLightly(int order, out AllocationFailure failure)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return TakeOrGrow(order, MigrateType.Unmovable, out failure);
+    }
+
+    private PageDescriptor* TakeOrGrow(int order, MigrateType type, out AllocationFailure failure)
+    {
+        while (true)
+        {
+            long online = Sections.OnlineBytes;
+            PageDescriptor* head = order == 0 ? TakeSingle(type) : TakeBlock(order, type);
+            if (head == null)
+            {
+                if (!Sections.TryGrow(type == MigrateType.Contiguous ? MigrateType.Movable : type, online, out failure))
+                {
+                    return null;
+                }
+            }
+            else if (!_trimmer.TryCommit(head, order))
+            {
+                failure = AllocationFailure.OutOfMemory;
+                GiveBlock(head, order);
+                return null;
+            }
+            else if (TryMake(head, order, type))
+            {
+                PageRef.Init(head);
+                failure = AllocationFailure.None;
+                return head;
+            }
+        }
+    }
+
+    /// <summary>Makes a block taken from the lists a page with count 0; a bad one is kept out of use, and false is returned.</summary>
+    private bool TryMake(PageDescriptor* head, int order, MigrateType type)
+    {
+        if (PagePreparation.TryMakePage(head, order, type))
+        {
+            return true;
+        }
+
+        Retire(order);
+        return false;
+    }
+
+    /// <summary>A page came from the magazine with a count: somebody counts references on free memory.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SetBadAside(PageDescriptor* page)
+    {
+        page->State = PageState.Bad;
+        Retire(0);
+    }
+
+    private void Retire(int order)
+    {
+        Zone.Gate.Enter();
+        Zone.Retired += 1L << order;
+        Zone.Gate.Exit();
+    }
+
+    /// <summary>The magazine is full: the pages freed longest ago go to the per-core list, so that who allocates there finds them.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SpillMagazine(PageMagazine magazine, PageDescriptor* head)
+    {
+        Span<nint> batch = stackalloc nint[PerCoreList.Batch];
+        int taken = magazine.TakeOldest(batch);
+        foreach (nint page in batch[..taken])
+        {
+            ((PageDescriptor*)page)->State = PageState.Moving;
+        }
+
+        PerCore().Put(batch[..taken], PageTemperature.Hot);
+        if (!magazine.TryPush(head))
+        {
+            head->State = PageState.Moving;
+            nint one = (nint)head;
+            PerCore().Put(new ReadOnlySpan<nint>(ref one), PageTemperature.Hot);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReleaseSlow(PageDescriptor* head, PageTemperature temperature)
+    {
+        if (head->State != PageState.InUse)
+        {
+            throw PageBug.ReleaseOfUnused(head);
+        }
+
+        RawReferences.Clear(head);
+        int order = head->Order;
+        if ((head->Flags & PageFlags.ZeroOnFree) != 0)
+        {
+            PagePreparation.Zero(head);
+        }
+
+        head->Flags &= ~PageFlags.Movable;
+        if (!PagePreparation.TryEndGeneration(head))
+        {
+            head->State = PageState.Retired;
+            Retire(order);
+            return;
+        }
+
+        head->State = PageState.Moving;
+        if (order == 0)
+        {
+            nint one = (nint)head;
+            PerCore().Put(new ReadOnlySpan<nint>(ref one), temperature);
+        }
+        else
+        {
+            GiveBlock(head, order);
+        }
+    }
+
+    private void GiveBlock(PageDescriptor* head, int order)
+    {
+        Zone.Gate.Enter();
+        Zone.Give(head->Frame, order);
+        Zone.Gate.Exit();
+    }
+
+    private PerCoreList PerCore()
+    {
+        uint core = (uint)Thread.GetCurrentProcessorId();
+        return _perCore[core % (uint)_perCore.Length];
+    }
+}

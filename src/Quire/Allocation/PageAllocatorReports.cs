@@ -1,0 +1,108 @@
+namespace Quire;
+
+/// <content>What can be asked of an allocator, and its end.</content>
+public sealed unsafe partial class PageAllocator
+{
+    /// <summary>Gives all free memory back to the system; it comes again by itself when it is needed.</summary>
+    /// <returns>Bytes given back.</returns>
+    public long Trim() => IsDisposed ? 0 : _trimmer.Trim();
+
+    /// <summary>What the memory is doing now.</summary>
+    public PageAllocatorStatistics GetStatistics()
+    {
+        long magazines = _magazines.Frames;
+        long perCore = _perCore.Sum(static list => (long)list.Frames);
+        Zone.Gate.Enter();
+        int order = Page.MaxOrder;
+        while (order >= 0 && Zone.Lists.Blocks(order, MigrateType.Unmovable) + Zone.Lists.Blocks(order, MigrateType.Movable) == 0)
+        {
+            order--;
+        }
+
+        PageAllocatorStatistics statistics = new()
+        {
+            ManagedFrames = Zone.Managed,
+            BuddyFrames = Zone.Lists.FreeFrames,
+            PerCoreFrames = perCore,
+            MagazineFrames = magazines,
+            InUseFrames = Zone.Out - Zone.Retired - perCore - magazines,
+            RetiredFrames = Zone.Retired,
+            DecommittedFrames = _trimmer.DecommittedFrames,
+            LargestFreeOrder = order,
+            Claims = Zone.Claims,
+            Steals = Zone.Steals,
+        };
+        Zone.Gate.Exit();
+        return statistics;
+    }
+
+    /// <summary>Checks every equation of the allocator, the statistics against a walk over all descriptors too. No thread may be allocating or freeing.</summary>
+    /// <exception cref="InvalidOperationException">An equation does not hold; the message says which and where.</exception>
+    public void Verify()
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        foreach (PerCoreList list in _perCore)
+        {
+            list.Verify();
+        }
+
+        _magazines.Verify();
+        Zone.Gate.Enter();
+        try
+        {
+            Zone.Verify();
+        }
+        finally
+        {
+            Zone.Gate.Exit();
+        }
+
+        PageAllocatorStatistics expected = GetStatistics();
+        PageCensus seen = PageCensus.Of(Sections.All(), _id);
+        Invariant.Holds(seen.Managed == expected.ManagedFrames, "the sections have {0} frames, the zone another number", (ulong)seen.Managed);
+        Invariant.Holds(seen.Buddy == expected.BuddyFrames, "descriptors show {0} frames free on buddy lists, the lists another number", (ulong)seen.Buddy);
+        Invariant.Holds(seen.PerCore == expected.PerCoreFrames, "descriptors show {0} frames on per-core lists, the lists another number", (ulong)seen.PerCore);
+        Invariant.Holds(seen.Magazine == expected.MagazineFrames, "descriptors show {0} frames in magazines, the magazines another number", (ulong)seen.Magazine);
+        Invariant.Holds(seen.InUse == expected.InUseFrames, "descriptors show {0} frames in use, the statistics another number", (ulong)seen.InUse);
+        Invariant.Holds(seen.Retired == expected.RetiredFrames, "descriptors show {0} frames retired, the statistics another number", (ulong)seen.Retired);
+        Invariant.Holds(seen.Decommitted == expected.DecommittedFrames, "descriptors show {0} frames decommitted, the trimmer another number", (ulong)seen.Decommitted);
+    }
+
+    /// <summary>Everyone who holds a page of this allocator, oldest first, as far as the ledger knows.</summary>
+    public IReadOnlyList<Holder> HoldersOfMine() =>
+        [.. Holders.All().Where(holder => PageMap.IsKnown(holder.FrameNumber) && PageMap.Descriptor(holder.FrameNumber)->Owner == _id)];
+
+    /// <summary>Releases all memory.</summary>
+    /// <exception cref="PagesStillHeldException">Pages are in use; the message names their holders. The allocator stands as before: put them and dispose again.</exception>
+    /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
+    public void Dispose()
+    {
+        if (IsDisposed)
+        {
+            return;
+        }
+
+        if (ReferenceEquals(this, Shared))
+        {
+            throw new InvalidOperationException("The shared allocator lives as long as the process and can't be disposed.");
+        }
+
+        lock (_trimmer)
+        {
+            Reclaim();
+            PageAllocatorStatistics now = GetStatistics();
+            if (now.InUseFrames != 0)
+            {
+                throw PagesStillHeldException.For(this, now);
+            }
+
+            // Happens before: who sees the mark finds nothing to take any more: the magazines are empty and stay revoked.
+            Volatile.Write(ref _disposed, true);
+            _magazines.Close();
+            Sections.Dispose();
+            PageOwners.Depart(_id);
+        }
+
+        _trimmer.Dispose();
+    }
+}

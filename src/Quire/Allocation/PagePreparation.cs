@@ -1,0 +1,72 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <summary>
+/// What is done to a block's descriptors between the free lists and a user, in both directions
+/// (the kernel's <c>prep_new_page</c> and <c>free_pages_prepare</c>). The caller alone owns the block.
+/// </summary>
+/// <remarks>
+/// Generations: a page's frames share one generation while it is in use, the highest any of them had; a frame that was a tail
+/// moves one on when it is a head again; a head moves one on when it is freed. So a frame's generation only rises, and neither a
+/// handle to a head nor one to a tail ever means a later page.
+/// </remarks>
+internal static unsafe class PagePreparation
+{
+    /// <summary>From here on a freed page is retired. One use of a page moves a generation by 2 at the most, so the last is never passed.</summary>
+    internal const long RetireAt = PageIdentity.LastGeneration - 16;
+
+    private const ulong RetireAtWord = (ulong)RetireAt << PageIdentity.FrameBits;
+
+    /// <summary>Makes a block of 2^<paramref name="order"/> frames one page in use, with count 0 still.</summary>
+    /// <returns>False where the block is bad: somebody counts references on memory that was free.</returns>
+    internal static bool TryMakePage(PageDescriptor* head, int order, MigrateType type)
+    {
+        uint first = head->Frame;
+        ulong generation = 0;
+        for (uint i = 0; i < 1u << order; i++)
+        {
+            PageDescriptor* frame = head + i;
+            if (PageRef.Count(frame) != 0)
+            {
+                frame->State = PageState.Bad;
+                return false;
+            }
+
+            ulong own = frame->Identity;
+            own = (PageIdentity.Unmarked(own) & ~(ulong)PageIdentity.FrameMask) + ((own & PageIdentity.TailBit) != 0 ? PageIdentity.GenerationOne : 0);
+            generation = Math.Max(generation, own);
+        }
+
+        for (uint i = 1; i < 1u << order; i++)
+        {
+            PageDescriptor* tail = head + i;
+            tail->State = PageState.Tail;
+            tail->Head = first;
+            tail->Identity = generation | (first + i) | PageIdentity.TailBit;
+        }
+
+        head->Identity = generation | first;
+        head->Head = first;
+        head->Order = (byte)order;
+        head->Type = type;
+        head->Mapping = 0;
+        head->WholeLength = 0;
+        head->BiasTicket = 0;
+        head->State = PageState.InUse;
+        return true;
+    }
+
+    /// <summary>Ends the handles to a page that nobody holds any more. False where its generations are used up: it must be retired.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool TryEndGeneration(PageDescriptor* head)
+    {
+        // Happens before: a plain store; the page leaves this thread only through a gate or this thread's magazine.
+        ulong next = head->Identity + PageIdentity.GenerationOne;
+        head->Identity = next;
+        return next < RetireAtWord;
+    }
+
+    /// <summary>Clears the bytes of a page.</summary>
+    internal static void Zero(PageDescriptor* head) => new Span<byte>(head->Address, PageMap.FrameSize << head->Order).Clear();
+}

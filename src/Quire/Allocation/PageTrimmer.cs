@@ -1,0 +1,200 @@
+namespace Quire;
+
+/// <summary>
+/// Gives idle memory of one allocator back to the system: by itself at intervals, at once under memory pressure, and on demand.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Idle is what was free during one whole interval (<see cref="BuddyZone.LeastFree"/>), so a burst's memory goes back within two
+/// intervals and a steady load's never does. Blocks are taken off their list before their memory goes and put at
+/// its back afterwards, so committed memory is used first. The gate is never held across a system call.
+/// </para>
+/// <para>
+/// Invariant: a frame with <see cref="PageFlags.Decommitted"/> is free or on its way between lists; <see cref="DecommittedFrames"/> counts
+/// them. Locking this object keeps a batch from being off the lists.
+/// </para>
+/// </remarks>
+internal sealed unsafe class PageTrimmer : IDisposable
+{
+    private const int Batch = 32;
+
+    private readonly PageAllocator _allocator;
+    private readonly Timer? _timer;
+    private long _decommitted;
+
+    internal PageTrimmer(PageAllocator allocator)
+    {
+        _allocator = allocator;
+        TimeSpan interval = allocator.Options.TrimInterval;
+        if (interval != Timeout.InfiniteTimeSpan)
+        {
+            _timer = new Timer(static state => ((PageTrimmer)state!).Tick(), this, interval, interval);
+        }
+    }
+
+    internal long DecommittedFrames => Volatile.Read(ref _decommitted);
+
+    public void Dispose() => _timer?.Dispose();
+
+    /// <summary>Gives back everything that is free; returns bytes.</summary>
+    internal long Trim()
+    {
+        _allocator.Reclaim();
+        return Decommit(long.MaxValue);
+    }
+
+    /// <summary>Gives back what was idle during the interval that ends here; returns bytes.</summary>
+    internal long TrimIdle()
+    {
+        _allocator.DrainIdle();
+        BuddyZone zone = _allocator.Zone;
+        zone.Gate.Enter();
+        long idle = zone.RestartLeastFree();
+        zone.Gate.Exit();
+        long keep = _allocator.Options.KeepBytes / PageMap.FrameSize;
+        return Decommit(idle - DecommittedFrames - keep);
+    }
+
+    /// <summary>Commits the frames of a block again that were given back. False where the system refuses.</summary>
+    internal bool TryCommit(PageDescriptor* head, int order)
+    {
+        long given = 0;
+        for (uint i = 0; i < 1u << order; i++)
+        {
+            given += (head[i].Flags & PageFlags.Decommitted) != 0 ? 1 : 0;
+        }
+
+        if (given == 0)
+        {
+            return true;
+        }
+
+        if (!_allocator.Sections.TryCommit(head, order))
+        {
+            return false;
+        }
+
+        for (uint i = 0; i < 1u << order; i++)
+        {
+            head[i].Flags &= ~PageFlags.Decommitted;
+        }
+
+        Atomic.Add(ref _decommitted, -given);
+        return true;
+    }
+
+    private void Tick()
+    {
+        if (_allocator.IsDisposed)
+        {
+            return;
+        }
+
+        GCMemoryInfo memory = GC.GetGCMemoryInfo(GCKind.Any);
+        if (memory.HighMemoryLoadThresholdBytes > 0 && memory.MemoryLoadBytes >= memory.HighMemoryLoadThresholdBytes)
+        {
+            Trim();
+        }
+        else
+        {
+            TrimIdle();
+        }
+    }
+
+    private long Decommit(long frames)
+    {
+        long before = frames;
+        int smallest = _allocator.Options.HugePages ? BuddyZone.BlockOrder : 0;
+        for (int order = Page.MaxOrder; order >= smallest && frames > 0; order--)
+        {
+            for (MigrateType type = MigrateType.Unmovable; type < MigrateType.Isolated && frames > 0; type++)
+            {
+                frames -= DecommitList(order, type, frames);
+            }
+        }
+
+        return (before - frames) * PageMap.FrameSize;
+    }
+
+    private long DecommitList(int order, MigrateType type, long most)
+    {
+        Span<uint> batch = stackalloc uint[Batch];
+        long done = 0;
+        int taken;
+        do
+        {
+            lock (this)
+            {
+                taken = Detach(batch, order, type, (most - done) >> order);
+                foreach (uint frame in batch[..taken])
+                {
+                    done += DecommitBlock(frame, order);
+                }
+
+                _allocator.Zone.Gate.Enter();
+                foreach (uint frame in batch[..taken])
+                {
+                    _allocator.Zone.Give(frame, order, atBack: true);
+                }
+
+                _allocator.Zone.Gate.Exit();
+            }
+        }
+        while (taken == Batch);
+        return done;
+    }
+
+    private int Detach(Span<uint> batch, int order, MigrateType type, long most)
+    {
+        BuddyZone zone = _allocator.Zone;
+        int taken = 0;
+        zone.Gate.Enter();
+        for (uint frame = zone.Lists.First(order, type); frame != 0 && taken < batch.Length && taken < most;)
+        {
+            uint next = PageMap.Descriptor(frame)->Next;
+            if (!IsDecommitted(frame, order))
+            {
+                zone.Detach(frame);
+                batch[taken++] = frame;
+            }
+
+            frame = next;
+        }
+
+        zone.Gate.Exit();
+        return taken;
+    }
+
+    private long DecommitBlock(uint frame, int order)
+    {
+        PageDescriptor* head = PageMap.Descriptor(frame);
+        if (!_allocator.Sections.TryDecommit(head, order))
+        {
+            return 0;
+        }
+
+        long given = 0;
+        for (uint i = 0; i < 1u << order; i++)
+        {
+            given += (head[i].Flags & PageFlags.Decommitted) == 0 ? 1 : 0;
+            head[i].Flags |= PageFlags.Decommitted;
+        }
+
+        Atomic.Add(ref _decommitted, given);
+        return given;
+    }
+
+    private static bool IsDecommitted(uint frame, int order)
+    {
+        PageDescriptor* head = PageMap.Descriptor(frame);
+        for (uint i = 0; i < 1u << order; i++)
+        {
+            if ((head[i].Flags & PageFlags.Decommitted) == 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

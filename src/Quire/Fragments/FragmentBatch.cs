@@ -1,0 +1,150 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <summary>
+/// Many fragments freed at once, grouped by page: one atomic a page (the point of <c>__page_frag_drain</c>), none for the page that is
+/// current in the caller's own cache. The grouping lives on the stack.
+/// </summary>
+internal static unsafe class FragmentBatch
+{
+    private const int MostPages = 128;
+
+    private struct Group
+    {
+        internal ulong Identity;
+        internal int References;
+    }
+
+    [SkipLocalsInit]
+    internal static void Free(ReadOnlySpan<PageFragment> fragments, PageFragmentCache? owner, CallSite site)
+    {
+        Span<Group> groups = stackalloc Group[MostPages];
+        Failures failures = default;
+        int count = 0;
+        for (int i = 0; i < fragments.Length;)
+        {
+            // 1. The run of fragments of one page that begins here: neighbours in a batch mostly are of one page.
+            ulong identity = fragments[i]._identity;
+            int first = i;
+            do
+            {
+                i++;
+            }
+            while (i < fragments.Length && fragments[i]._identity == identity);
+
+            int references = i - first;
+            if (PageMap.DescriptorOf(identity)->Identity != identity)
+            {
+                // 2. Recorded ones end their tickets one by one; what is left to count is the same. Bad ones are left out.
+                references = EndTickets(fragments[first..i], first, site, ref failures);
+                identity = PageIdentity.Unmarked(identity);
+                if (references == 0)
+                {
+                    continue;
+                }
+            }
+
+            if (owner != null && owner.TryGiveBack(identity, references))
+            {
+                continue;
+            }
+
+            // 3. Into its page's group; where there are too many pages, those so far go first.
+            int group = Find(groups[..count], identity);
+            if (group < 0 && count == MostPages)
+            {
+                Drop(groups, ref failures);
+                count = 0;
+            }
+
+            if (group < 0)
+            {
+                groups[count++] = new Group { Identity = identity, References = references };
+            }
+            else
+            {
+                groups[group].References += references;
+            }
+        }
+
+        Drop(groups[..count], ref failures);
+        if (failures.First is not null)
+        {
+            throw failures.ToException(fragments.Length);
+        }
+    }
+
+    private static int Find(ReadOnlySpan<Group> groups, ulong identity)
+    {
+        for (int i = groups.Length - 1; i >= 0; i--)
+        {
+            if (groups[i].Identity == identity)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    private static void Drop(ReadOnlySpan<Group> groups, ref Failures failures)
+    {
+        foreach (Group group in groups)
+        {
+            PageDescriptor* page = PageMap.DescriptorOf(group.Identity);
+            try
+            {
+                if (PageRef.SubReturn(page, group.References, "Free") == 0)
+                {
+                    PageOwners.Find(page->Owner)!.Release(page, PageTemperature.Hot);
+                }
+            }
+            catch (PageBugException bug)
+            {
+                failures.Add(bug, -1, group.References);
+            }
+        }
+    }
+
+    private static int EndTickets(ReadOnlySpan<PageFragment> run, int index, CallSite site, ref Failures failures)
+    {
+        int ended = 0;
+        for (int i = 0; i < run.Length; i++)
+        {
+            try
+            {
+                PageDescriptor* page = run[i].HeadDescriptor("Free");
+                Page.ReleaseTicket(page, run[i].Ticket, 1, "Free", site.File, site.Line, site.Member);
+                ended++;
+            }
+            catch (PageBugException bug)
+            {
+                failures.Add(bug, index + i, 1);
+            }
+        }
+
+        return ended;
+    }
+
+    private struct Failures
+    {
+        private int _index;
+        private int _count;
+
+        internal PageBugException? First { get; private set; }
+
+        internal void Add(PageBugException bug, int index, int references)
+        {
+            _index = First is null ? index : _index;
+            First ??= bug;
+            _count += references;
+        }
+
+        internal readonly PageBugException ToException(int length)
+        {
+            string where = _index < 0 ? "" : $", the first at index {_index}";
+            return new PageBugException($"Free of {length} fragments: {_count} not freed{where}; the other {length - _count} were. {First!.Message}", First);
+        }
+    }
+}

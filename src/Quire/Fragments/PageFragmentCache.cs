@@ -1,0 +1,265 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <summary>
+/// Cuts pages into fragments: many references are taken at once when a page is taken, given out without an atomic, and
+/// what is left of them is dropped at once by a drain (the kernel's <c>page_frag_cache</c>).
+/// </summary>
+/// <remarks>
+/// <para>
+/// Equation, for the current page and for every retained one: <c>count == bias + fragments out (+ references others took)</c>. The bias is the
+/// cache's own share of the count; it lies in the cache, so giving out a fragment touches no shared memory.
+/// </para>
+/// <para>
+/// A fragment moves the offset up and takes one from the bias. A free by the owner while the page is current gives one back: the
+/// handle's identity is compared with the current page's, which checks the generation too. Any other free is one
+/// atomic on the page. When the page is used up, the cache takes the first of these that works:
+/// reuse it in place, if everything came back (only through a freeze with the exact count, and with a new generation: a count that
+/// looks right proves nothing while others may get and put); reuse the oldest of up to <see cref="RetainedPages"/> used-up pages that it keeps its bias on;
+/// take a page of order 3, or of order 0 where there is none.
+/// </para>
+/// <para>
+/// One owner at a time: a thread, or whoever holds a lock of the user's. Fragments may be freed by anyone on any thread.
+/// <see cref="Current"/> is the calling thread's own cache. Fragment pages are always unmovable, outside contiguous areas.
+/// </para>
+/// </remarks>
+public sealed unsafe partial class PageFragmentCache : IDisposable
+{
+    /// <summary>Order of a cache's pages: 3, that is 32 KiB (<c>PAGE_FRAG_CACHE_MAX_ORDER</c>).</summary>
+    public const int PageOrder = 3;
+
+    /// <summary>The largest fragment that shares a page, in bytes (<c>PAGE_FRAG_CACHE_MAX_SIZE</c>); a larger one gets a page of its own, up to 4 MiB.</summary>
+    public const int MaxSharedSize = PageMap.FrameSize << PageOrder;
+
+    /// <summary>Every fragment begins at a multiple of this many bytes.</summary>
+    public const int MinAlignment = 8;
+
+    /// <summary>The references a page has in the cache's hands: more than fragments fit, by one at least, so that they never run out before the page does.</summary>
+    internal const int FullBias = MaxSharedSize + 1;
+
+    private const ulong BiasOne = 1ul << 32;
+
+    /// <summary>Frees by the owner of references that others took only ever raise count and bias: from here on the excess goes back.</summary>
+    private const ulong BiasCeiling = (ulong)(1 << 20) << 32;
+
+    /// <summary>The identity of no page: what an empty cache compares handles with.</summary>
+    private const ulong NoPage = ulong.MaxValue;
+
+    [ThreadStatic]
+    internal static PageFragmentCache? t_current;
+
+    private readonly PageAllocator _allocator;
+
+    /// <summary>Bias in the high half, offset in the low: one word, so that taking a fragment is one load and one store.</summary>
+    private ulong _state;
+    private ulong _identity = NoPage;
+    private uint _size;
+    private PageDescriptor* _page;
+
+    /// <summary>Makes a cache that takes its pages from an allocator; no page is taken yet.</summary>
+    public PageFragmentCache(PageAllocator? allocator = null) => _allocator = allocator ?? PageAllocator.Shared;
+
+    /// <summary>The calling thread's own cache on <see cref="PageAllocator.Shared"/>, drained when the thread has ended (<c>netdev_alloc_frag</c>). A ref struct: it can't leave the thread.</summary>
+    public static LocalFragmentCache Current
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => new(t_current ?? FragmentCacheRack.Enter());
+    }
+
+    /// <summary>The references that the cache has left on its current page.</summary>
+    public int Bias => (int)(_state >> 32);
+
+    /// <summary>Takes a fragment aligned to 8 bytes (<c>page_frag_alloc</c>).</summary>
+    /// <param name="size">Bytes, 1 to 4 MiB.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <returns>The fragment; its bytes are whatever was there.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is 0, negative or above 4 MiB.</exception>
+    /// <exception cref="PageAllocationException">There is no memory for another page; the derived type says why.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public PageFragment Allocate(int size, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        // One unsigned comparison refuses 0, negative sizes and what does not fit, and can't wrap: offset <= _size.
+        ulong state = _state;
+        uint offset = (uint)state;
+        if ((uint)(size - 1) < _size - offset && !Tracking.Active)
+        {
+            _state = state + (((uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1)) - BiasOne;
+            return new PageFragment(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift));
+        }
+
+        return AllocateSlow(size, MinAlignment, file, line, member);
+    }
+
+    /// <summary>Takes a fragment whose address is a multiple of <paramref name="alignment"/> (<c>page_frag_alloc_align</c>).</summary>
+    /// <param name="size">Bytes, 1 to 4 MiB.</param>
+    /// <param name="alignment">A power of two, 1 to 32 KiB.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The size or the alignment is none.</exception>
+    /// <exception cref="PageAllocationException">There is no memory for another page; the derived type says why.</exception>
+    public PageFragment Allocate(int size, int alignment, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
+        AllocateSlow(size, alignment, file, line, member);
+
+    /// <summary>Takes a fragment, or says why not.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The size or the alignment is none.</exception>
+    public bool TryAllocate(int size, out PageFragment fragment, out AllocationFailure failure, int alignment = MinAlignment, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
+        TryAllocateSlow(size, alignment, out fragment, out failure, file, line, member);
+
+    /// <summary>Frees a fragment as this cache's owner: no atomic while its page is current here, one otherwise (<c>page_frag_free</c>).</summary>
+    /// <exception cref="PageBugException">The fragment was freed before. Nothing was changed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Free(PageFragment fragment, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        if (!TryGiveBack(fragment._identity))
+        {
+            FreeElsewhere(fragment, file, line, member);
+        }
+    }
+
+    /// <summary>Frees many fragments as this cache's owner, with one atomic a page and none for the current one.</summary>
+    /// <exception cref="PageBugException">A fragment could not be freed. All the others were.</exception>
+    public void Free(ReadOnlySpan<PageFragment> fragments, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
+        FragmentBatch.Free(fragments, this, new CallSite(file, line, member));
+
+    /// <summary>Gives one reference back to the bias if the handle means the current page, at its present generation, and carries no ticket.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryGiveBack(ulong identity)
+    {
+        if (identity != _identity)
+        {
+            return false;
+        }
+
+        ulong state = _state + BiasOne;
+        if (state >= BiasCeiling)
+        {
+            state = WithoutExcess(state);
+        }
+
+        _state = state;
+        return true;
+    }
+
+    /// <summary>The same for many references at once.</summary>
+    internal bool TryGiveBack(ulong identity, int references)
+    {
+        if (identity != _identity)
+        {
+            return false;
+        }
+
+        ulong state = _state + ((ulong)(uint)references << 32);
+        _state = state >= BiasCeiling ? WithoutExcess(state) : state;
+        RecordBias();
+        return true;
+    }
+
+    /// <summary>True where the handle means the current page, tracked or not.</summary>
+    internal bool Holds(ulong identity) => PageIdentity.Unmarked(identity) == _identity;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FreeElsewhere(PageFragment fragment, string file, int line, string member)
+    {
+        if (!Holds(fragment._identity))
+        {
+            fragment.FreeShared(file, line, member);
+            return;
+        }
+
+        FreeTracked(fragment, file, line, member);
+    }
+
+    /// <summary>Gives back what the bias has above a full one; returns the state that is left.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong WithoutExcess(ulong state)
+    {
+        int excess = (int)(state >> 32) - FullBias;
+        PageRef.SubNotLast(_page, excess, "Free");
+        return state - ((ulong)(uint)excess << 32);
+    }
+
+    /// <summary>A fragment of the current page that has a ticket.</summary>
+    internal void FreeTracked(PageFragment fragment, string file, int line, string member)
+    {
+        if (fragment.IsTracked)
+        {
+            Page.ReleaseTicket(_page, fragment.Ticket, 1, "Free", file, line, member);
+        }
+
+        TryGiveBack(_identity, 1);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PageFragment AllocateSlow(int size, int alignment, string file, int line, string member) =>
+        TryAllocateSlow(size, alignment, out PageFragment fragment, out AllocationFailure failure, file, line, member)
+            ? fragment
+            : throw PageAllocationException.For(failure, $"No page for a fragment of {size} bytes from allocator '{_allocator.Name}': {failure}.");
+
+    private bool TryAllocateSlow(int size, int alignment, out PageFragment fragment, out AllocationFailure failure, string file, int line, string member)
+    {
+        CheckRequest(size, alignment);
+        fragment = default;
+        failure = AllocationFailure.None;
+
+        // Twice at most: a fallback page of order 0 may be too small, and then the request gets a page of its own. The cache keeps its page.
+        for (int attempt = 0; attempt < 2 && size <= MaxSharedSize; attempt++)
+        {
+            uint offset = ((uint)_state + (uint)alignment - 1) & ~((uint)alignment - 1);
+            if (offset <= _size && (uint)size <= _size - offset && alignment <= (int)_size)
+            {
+                uint next = (offset + (uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1);
+                _state = (((_state >> 32) - 1) << 32) | next;
+                RecordBias();
+                fragment = PageFragment.Recorded(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift), size, file, line, member);
+                return true;
+            }
+
+            if (_size != 0 && (size > (int)_size || alignment > (int)_size))
+            {
+                break;
+            }
+
+            if (!TryNextPage(out failure))
+            {
+                return false;
+            }
+        }
+
+        return TryAllocateWhole(size, alignment, out fragment, out failure, file, line, member);
+    }
+
+    /// <summary>A page that is one fragment: for requests that no shared page holds.</summary>
+    private bool TryAllocateWhole(int size, int alignment, out PageFragment fragment, out AllocationFailure failure, string file, int line, string member)
+    {
+        int frames = (Math.Max(size, alignment) + PageMap.FrameSize - 1) >> PageMap.FrameShift;
+        PageDescriptor* page = _allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)frames)), MigrateType.Unmovable, out failure);
+        if (page == null)
+        {
+            fragment = default;
+            return false;
+        }
+
+        page->WholeLength = size;
+        fragment = PageFragment.Recorded(page->Identity, 0, size, file, line, member);
+        return true;
+    }
+
+    private static void CheckRequest(int size, int alignment)
+    {
+        const int Most = PageMap.FrameSize << Page.MaxOrder;
+        if (size is <= 0 or > Most)
+        {
+            throw new ArgumentOutOfRangeException(nameof(size), size, $"A fragment has 1 to {Most} bytes.");
+        }
+
+        if (alignment is <= 0 or > MaxSharedSize || !BitOperations.IsPow2(alignment))
+        {
+            throw new ArgumentOutOfRangeException(nameof(alignment), alignment, $"An alignment is a power of two from 1 to {MaxSharedSize}.");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <content>Where the cache's pages come from, are kept, and go.</content>
+public sealed unsafe partial class PageFragmentCache
+{
+    /// <summary>
+    /// Used-up pages that the cache keeps its bias on, hoping that their fragments come back soon: 64, that is 2 MiB at most. Fragments
+    /// that another thread frees come back while later pages are in use, and a page reused here costs no allocator.
+    /// </summary>
+    public const int RetainedPages = 64;
+
+    /// <summary>How many of the oldest are looked at: one long-lived fragment must not hide the pages behind it.</summary>
+    private const int Probes = 4;
+
+    /// <summary>
+    /// A ring of bias and frame, in one word so that whoever exchanges it for 0 owns the bias. Only the owner of the cache fills slots, from
+    /// the front; anyone may empty them, so that a trim gets the pages of idle threads.
+    /// </summary>
+    private readonly ulong[] _retained = new ulong[RetainedPages];
+    private uint _oldest;
+    private uint _next;
+    private int _asked;
+
+    /// <summary>Pages taken, reused or renewed since the cache was made: an idle cache's stands still.</summary>
+    internal long Rounds { get; private set; }
+
+    /// <summary>Drops what the current page has left and takes a fresh page (<c>__page_frag_cache_refill</c>).</summary>
+    /// <exception cref="PageAllocationException">There is no memory for another page; the cache is empty then.</exception>
+    public void Refill()
+    {
+        DropCurrent();
+        if (!TryRefill(out AllocationFailure failure))
+        {
+            throw PageAllocationException.For(failure, $"No page for a fragment cache from allocator '{_allocator.Name}': {failure}.");
+        }
+    }
+
+    /// <summary>
+    /// Drops at once references that were taken at once (<c>__page_frag_cache_drain</c>).
+    /// </summary>
+    /// <remarks>
+    /// Why it is called a drain: who hands out references without counting each (a cache, a driver with a bias of its own) takes many by
+    /// <see cref="Page.Get(int, string, int, string)"/>, gives them out one by one, and has a rest when it is done with the page. The drain
+    /// undoes the taking for that rest: one atomic instead of one a reference. It does not take back what was given out: those references live on, and the last of
+    /// them frees the page. The caller's own reference from the allocation is not among the drained unless it is counted in.
+    /// </remarks>
+    /// <param name="page">The page, by the handle that stands for the references.</param>
+    /// <param name="count">How many are left, 1 or more.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <exception cref="PageBugException">The page has fewer references. Nothing was changed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is not positive.</exception>
+    public static void Drain(Page page, int count, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
+        page.PutSlow(count, PageTemperature.Hot, file, line, member);
+
+    /// <summary>Drops all the cache's references, on its current page and on those it retained (<c>page_frag_cache_drain</c>). Fragments that are out live on. The cache can be used again.</summary>
+    public void Drain()
+    {
+        DropCurrent();
+        DrainRetained();
+        _oldest = _next;
+    }
+
+    /// <summary>Drains the cache.</summary>
+    public void Dispose() => Drain();
+
+    /// <summary>Checks the equations. Only the owner may call it, while nobody frees fragments of the current page.</summary>
+    internal void Verify()
+    {
+        Invariant.Holds(_next - _oldest <= RetainedPages, "a fragment cache retains {0} pages", _next - _oldest);
+        if (_page == null)
+        {
+            Invariant.Holds(_identity == NoPage && _size == 0 && _state == 0, "an empty fragment cache has a size of {0}", _size);
+            return;
+        }
+
+        Invariant.Holds(_page->Identity == _identity, "the current page of a fragment cache, 0x{0:x}, is another by now", _page->Frame);
+        Invariant.Holds(Bias > 0 && Bias <= PageRef.Count(_page), "the bias of a fragment cache on page 0x{0:x} is not within its count", _page->Frame);
+        Invariant.Holds((uint)_state <= _size && _size == (uint)PageMap.FrameSize << _page->Order, "the offset of a fragment cache is outside page 0x{0:x}", _page->Frame);
+        Invariant.Holds(_page->Type == MigrateType.Unmovable, "fragment page 0x{0:x} is not unmovable", _page->Frame);
+    }
+
+    /// <summary>Asks the owner to drain the cache when it next needs a page; others must not touch its current page.</summary>
+    internal void AskToDrain() => Atomic.StoreRelease(ref _asked, 1);
+
+    /// <summary>Any thread: drops the bias on all retained pages. Returns the pages that went.</summary>
+    internal int DrainRetained()
+    {
+        int drained = 0;
+        for (int i = 0; i < _retained.Length; i++)
+        {
+            if (Atomic.LoadAcquire(ref _retained[i]) != 0)
+            {
+                // Happens before: full fence; of the owner and the drainers, one gets the word and with it the bias.
+                drained += DropRetained(Atomic.Exchange(ref _retained[i], 0)) ? 1 : 0;
+            }
+        }
+
+        return drained;
+    }
+
+    /// <summary>The current page is used up, or too small: finds another.</summary>
+    private bool TryNextPage(out AllocationFailure failure)
+    {
+        Rounds++;
+        failure = AllocationFailure.None;
+        if (Atomic.LoadAcquire(ref _asked) != 0)
+        {
+            Atomic.StoreRelease(ref _asked, 0);
+            Drain();
+        }
+
+        if (_page != null)
+        {
+            // A fallback page of order 0 is used once: a cache must not live on the emergency for ever.
+            if (_page->Order != PageOrder)
+            {
+                DropCurrent();
+            }
+            else if (TryRenew(_page, Bias, out bool gone))
+            {
+                return true;
+            }
+            else if (!gone)
+            {
+                RetainCurrent();
+            }
+        }
+
+        return TryReuseRetained() || TryRefill(out failure);
+    }
+
+    /// <summary>Starts a page anew in place if nothing of it is out: freeze with the exact count, new generation, full bias.</summary>
+    /// <param name="page">The current page, or one whose retained word the caller has taken.</param>
+    /// <param name="bias">The cache's references on it.</param>
+    /// <param name="gone">True where the page's generations are used up: it went to the allocator, which retires it.</param>
+    private bool TryRenew(PageDescriptor* page, int bias, out bool gone)
+    {
+        gone = false;
+        // The look comes first: a freeze that fails has taken the line from the threads that count down on it.
+        if (PageRef.Count(page) != bias || !PageRef.Freeze(page, bias))
+        {
+            return false;
+        }
+
+        EndBiasRecord(page, bias);
+        if (!PagePreparation.TryEndGeneration(page))
+        {
+            gone = true;
+            PageRef.Unfreeze(page, 0);
+            Forget(page);
+            _allocator.Release(page, PageTemperature.Cold);
+            return false;
+        }
+
+        PageRef.Unfreeze(page, FullBias);
+        Use(page);
+        return true;
+    }
+
+    private bool TryRefill(out AllocationFailure failure)
+    {
+        PageDescriptor* page = _allocator.TakePageLightly(PageOrder, out failure);
+        if (page == null)
+        {
+            page = _allocator.TakePage(0, MigrateType.Unmovable, out failure);
+        }
+
+        if (page == null)
+        {
+            return false;
+        }
+
+        // Added, never set: between its allocation and this line somebody may have got a speculative reference.
+        PageRef.AddReturn(page, FullBias - 1, "Refill");
+        Use(page);
+        return true;
+    }
+
+    private void Use(PageDescriptor* page)
+    {
+        _page = page;
+        _identity = page->Identity;
+        _size = (uint)PageMap.FrameSize << page->Order;
+        _state = (ulong)FullBias << 32;
+        RecordBias();
+    }
+
+    /// <summary>Forgets the current page where it is this one; what was counted on it is somebody else's business now.</summary>
+    private void Forget(PageDescriptor* page)
+    {
+        if (_page == page)
+        {
+            _page = null;
+            _identity = NoPage;
+            _size = 0;
+            _state = 0;
+        }
+    }
+
+    private void DropCurrent()
+    {
+        if (_page != null)
+        {
+            PageDescriptor* page = _page;
+            int bias = Bias;
+            Forget(page);
+            DropBias(page, bias);
+        }
+    }
+
+    private void RetainCurrent()
+    {
+        PageDescriptor* page = _page;
+        ulong entry = (_state & ~(ulong)uint.MaxValue) | page->Frame;
+        Forget(page);
+        if (_next - _oldest == RetainedPages)
+        {
+            DropRetained(Atomic.Exchange(ref _retained[_oldest++ % RetainedPages], 0));
+        }
+
+        // Happens before: release. Whoever takes the word sees the page as this thread left it.
+        Atomic.StoreRelease(ref _retained[_next++ % RetainedPages], entry);
+    }
+
+    /// <summary>Looks at the oldest retained pages and reuses the first whose fragments all came back.</summary>
+    private bool TryReuseRetained()
+    {
+        for (uint i = _oldest, probes = 0; i != _next && probes < Probes; i++)
+        {
+            ref ulong slot = ref _retained[i % RetainedPages];
+            ulong entry = Atomic.LoadAcquire(ref slot);
+            if (entry == 0)
+            {
+                _oldest += i == _oldest ? 1u : 0;
+                continue;
+            }
+
+            probes++;
+            PageDescriptor* page = PageMap.Descriptor((uint)entry);
+            if (PageRef.Count(page) != (int)(entry >> 32) || Atomic.CompareExchange(ref slot, 0, entry) != entry)
+            {
+                continue;
+            }
+
+            _oldest += i == _oldest ? 1u : 0;
+            if (TryRenew(page, (int)(entry >> 32), out bool gone))
+            {
+                return true;
+            }
+
+            if (!gone)
+            {
+                // Somebody got a reference since the look.
+                DropBias(page, (int)(entry >> 32));
+            }
+        }
+
+        return false;
+    }
+
+    private bool DropRetained(ulong entry)
+    {
+        if (entry == 0)
+        {
+            return false;
+        }
+
+        DropBias(PageMap.Descriptor((uint)entry), (int)(entry >> 32));
+        return true;
+    }
+
+    private void DropBias(PageDescriptor* page, int bias)
+    {
+        EndBiasRecord(page, bias);
+        if (PageRef.SubReturn(page, bias, "Drain") == 0)
+        {
+            _allocator.Release(page, PageTemperature.Hot);
+        }
+    }
+
+    /// <summary>Keeps the ledger's record of the current page's bias true; nothing while the ledger is off.</summary>
+    private void RecordBias()
+    {
+        if (_page == null || (!Tracking.Active && _page->BiasTicket == 0))
+        {
+            return;
+        }
+
+        ulong identity = PageIdentity.Unmarked(_identity);
+        if (_page->BiasTicket == 0)
+        {
+            _page->BiasTicket = Ledger.Take(identity, Bias, 0, HolderKind.Bias, nameof(PageFragmentCache), 0, nameof(Bias));
+        }
+        else
+        {
+            Ledger.SetReferences(_page->BiasTicket, Bias);
+        }
+    }
+
+    private static void EndBiasRecord(PageDescriptor* page, int bias)
+    {
+        if (page->BiasTicket != 0)
+        {
+            uint ticket = page->BiasTicket;
+            page->BiasTicket = 0;
+            Ledger.SetReferences(ticket, bias);
+            Ledger.Release(ticket, PageIdentity.Unmarked(page->Identity), bias, nameof(PageFragmentCache), 0, nameof(Drain));
+        }
+    }
+}

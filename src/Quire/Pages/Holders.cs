@@ -1,0 +1,63 @@
+namespace Quire;
+
+/// <summary>Who holds one page: what the ledger knows, and how many references it does not know.</summary>
+/// <param name="FrameNumber">The head's frame number.</param>
+/// <param name="Count">The page's count when it was asked.</param>
+/// <param name="Entries">The recorded holders, oldest first.</param>
+public sealed record PageHolders(uint FrameNumber, int Count, IReadOnlyList<Holder> Entries)
+{
+    /// <summary>References without a record: taken while the ledger was off. Count less entries, never guessed.</summary>
+    public int Untracked => Math.Max(0, Count - Entries.Sum(static holder => holder.References));
+}
+
+/// <summary>
+/// The question that Quire exists for: who still holds this page? Answers are exact, from the ledger, while it is on.
+/// </summary>
+/// <remarks>
+/// The ledger records every reference taken while it is on, with file, line, member, thread and time, and forgets it when
+/// it is dropped. Pins of movable memory are recorded always. References taken while it was off show as <i>untracked</i>. All
+/// methods may be called on any thread, while pages come and go; an answer is a copy, true of each record at one moment.
+/// </remarks>
+public static unsafe class Holders
+{
+    /// <summary>True while references are recorded.</summary>
+    public static bool IsTracking => Tracking.Active;
+
+    /// <summary>Switches the ledger on until the result is disposed; switches may nest and overlap, the last one to go switches it off.</summary>
+    /// <remarks>Costs some tens of nanoseconds a reference while on, and nothing measurable while off.</remarks>
+    public static IDisposable Track()
+    {
+        Ledger.Start();
+        return new Session();
+    }
+
+    /// <summary>Everyone who holds this page.</summary>
+    /// <exception cref="PageBugException">The handle is stale.</exception>
+    public static PageHolders Of(Page page) => Of(page.HeadDescriptor("Holders.Of"));
+
+    /// <summary>Everyone who holds a page that the ledger knows, oldest first.</summary>
+    public static IReadOnlyList<Holder> All() => Ledger.Snapshot();
+
+    /// <summary>All holders as a table grouped by call site, oldest first; the fragment caches' reserves are left out.</summary>
+    public static HolderTable Table() => new(All().Where(static holder => holder.Kind != HolderKind.Bias));
+
+    internal static PageHolders Of(PageDescriptor* head)
+    {
+        // The count first: a reference taken between the two steps shows as a holder too many, never as an untracked one.
+        int count = PageRef.Count(head);
+        return new PageHolders(head->Frame, count, Ledger.Of(PageIdentity.Unmarked(head->Identity)));
+    }
+
+    private sealed class Session : IDisposable
+    {
+        private int _ended;
+
+        public void Dispose()
+        {
+            if (Atomic.Exchange(ref _ended, 1) == 0)
+            {
+                Ledger.Stop();
+            }
+        }
+    }
+}

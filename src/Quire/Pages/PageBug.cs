@@ -1,0 +1,108 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Quire;
+
+/// <summary>Makes the exceptions of the page room: one sentence what, the page as it is, and who was there before where the ledger knows.</summary>
+internal static unsafe class PageBug
+{
+    internal static PageBugException SetOfOwned(PageDescriptor* head) =>
+        Bug(head, $"Set or Init on {Name(head)}: its count is {PageRef.Count(head)}, and a count may be set only while it is 0.");
+
+    internal static Exception CannotAdd(PageDescriptor* head, int references, bool frozen, string operation)
+    {
+        if (references <= 0)
+        {
+            return NotPositive(references, operation);
+        }
+
+        int count = PageRef.Count(head);
+        string why = frozen ? "the page is frozen: it is being migrated or reused, and only its freezer owns it"
+            : count == 0 ? "its count is 0: the page is free, and the caller owns no reference"
+            : $"its count is {count} and would pass {int.MaxValue}";
+        return Bug(head, $"{operation} of {references} on {Name(head)}: {why}.{FreedBy(head)}");
+    }
+
+    internal static Exception CannotSub(PageDescriptor* head, int references, bool frozen, string operation)
+    {
+        if (references <= 0)
+        {
+            return NotPositive(references, operation);
+        }
+
+        int count = PageRef.Count(head);
+        string why = frozen ? "the page is frozen: it is being migrated or reused, and only its freezer owns it"
+            : count == references ? $"its count is {count}, and this operation may not drop the last reference"
+            : $"its count is only {count}";
+        return Bug(head, $"{operation} of {references} on {Name(head)}: {why}.{FreedBy(head)}");
+    }
+
+    internal static PageBugException UnfreezeOfUnfrozen(PageDescriptor* head, int count) =>
+        Bug(head, $"Unfreeze to {count} of {Name(head)}: its count is {PageRef.Count(head)}; only a frozen page may be unfrozen, to a count that is not negative.");
+
+    internal static PageBugException Stale(ulong identity, string operation, string file = "", int line = 0, string member = "")
+    {
+        uint frame = PageIdentity.Frame(identity);
+        string handle = $"page 0x{frame:x} (gen {PageIdentity.Generation(identity)})";
+        string here = file.Length == 0 ? "" : $" This call: {new CallSite(file, line, member)}.";
+        if (!PageMap.IsKnown(frame))
+        {
+            return new PageBugException($"{operation} on {handle}: no such page; the handle is default, torn or made up.{here}", frame, null);
+        }
+
+        PageDescriptor* page = PageMap.Descriptor(frame);
+        string now = page->State == PageState.Offline ? "its memory was released" : $"the frame is at gen {PageIdentity.Generation(page->Identity)} now ({page->State})";
+        LedgerConflict? last = LastPut(page, identity);
+        return new PageBugException($"{operation} on {handle}: the page was freed; {now}.{Freed(last)}{here}", frame, last?.Released?.Site);
+    }
+
+    internal static PageBugException AlreadyPut(PageDescriptor* head, uint ticket, string operation)
+    {
+        LedgerConflict? conflict = Ledger.Describe(ticket);
+        return new PageBugException(
+            $"{operation} on {Name(head)} by a handle whose reference was put.{First(conflict)}", head->Frame, conflict?.Released?.Site);
+    }
+
+    internal static PageBugException NotReleased(PageDescriptor* head, LedgerRelease release, int references, string operation, string file, int line, string member)
+    {
+        string here = $" This {operation.ToLowerInvariant()}: {new CallSite(file, line, member)}.";
+        string what = release.Outcome switch
+        {
+            LedgerOutcome.TooMany => $"{operation} of {references} on {Name(head)}: the handle stands for {release.Remaining} only.",
+            LedgerOutcome.WrongPage => $"{operation} on {Name(head)}: the handle's ticket belongs to another page.",
+            _ => $"{operation} on {Name(head)}: this reference was dropped before.",
+        };
+        return new PageBugException(what + First(release.Conflict) + here, head->Frame, release.Conflict?.Released?.Site);
+    }
+
+    internal static PageBugException ForeignPage(PageDescriptor* head, string allocator) =>
+        Bug(head, $"Free of {Name(head)} to allocator '{allocator}': it belongs to allocator '{PageOwners.Find(head->Owner)?.Name}'. Use Page.Put where the allocator is not known.");
+
+    internal static PageBugException NotUnreferenced(PageDescriptor* head, string allocator) =>
+        Bug(head, $"FreeUnreferenced of {Name(head)} to allocator '{allocator}': its count is {PageRef.Count(head)} and its allocator '{PageOwners.Find(head->Owner)?.Name}'; only a page of this allocator whose count is 0 can be freed so.");
+
+    internal static PageBugException ReleaseOfUnused(PageDescriptor* head) =>
+        Bug(head, $"Free of {Name(head)}: it is not in use (state {head->State}).");
+
+    /// <summary>A head as messages show it.</summary>
+    internal static string Name(PageDescriptor* head) =>
+        $"page 0x{head->Frame:x} (gen {PageIdentity.Generation(head->Identity)}, order {head->Order})";
+
+    private static PageBugException Bug(PageDescriptor* head, string message) => new(message, head->Frame, null);
+
+    private static ArgumentOutOfRangeException NotPositive(int references, string operation) =>
+        new(nameof(references), references, $"{operation} of {references} references: the number must be 1 or more.");
+
+    private static string FreedBy(PageDescriptor* head) => PageRef.Count(head) == 0 ? Freed(LastPut(head, head->Identity)) : "";
+
+    /// <summary>The release that freed the page of a stale handle; null where it was not tracked, or the ledger has reused its record.</summary>
+    private static LedgerConflict? LastPut(PageDescriptor* page, ulong identity)
+    {
+        LedgerConflict? conflict = page->LastPut == 0 ? null : Ledger.Describe(page->LastPut);
+        return conflict is not null && conflict.Identity == PageIdentity.Unmarked(identity) ? conflict : null;
+    }
+
+    private static string Freed(LedgerConflict? conflict) => conflict?.Released is { } put ? $" Last put, which freed it: {put}." : "";
+
+    private static string First(LedgerConflict? conflict) =>
+        conflict is null ? "" : (conflict.Taken is { } taken ? $" Taken: {taken}." : "") + (conflict.Released is { } put ? $" First put: {put}." : "");
+}

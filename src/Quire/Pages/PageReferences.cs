@@ -1,0 +1,186 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <summary>Why a speculative or bounded get gave no reference.</summary>
+public enum PageGetFailure
+{
+    /// <summary>It did give one.</summary>
+    None,
+
+    /// <summary>The page is free, or is another page by now.</summary>
+    Freed,
+
+    /// <summary>The page is frozen: being migrated or reused. Look it up again.</summary>
+    Frozen,
+
+    /// <summary>Half the range of the count is used: someone takes references without end.</summary>
+    NearOverflow,
+}
+
+/// <content>
+/// Taking and dropping references. Three gets, kept apart as in the kernel: <see cref="Get(string, int, string)"/> for who owns one already,
+/// <see cref="TryGetBounded"/> for who owns one and takes more on behalf of others (a cap on the count), and <see cref="TryGet"/>
+/// for who owns none and only knows where the page was.
+/// </content>
+public readonly unsafe partial struct Page
+{
+    /// <summary>Takes one more reference; the caller must own one (<c>get_page</c>).</summary>
+    /// <returns>The handle of the new reference, to be put on its own.</returns>
+    /// <exception cref="PageBugException">The handle is stale or the count is full; nothing was taken.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Page Get([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        PageRef.AddReturn(HeadDescriptor("Get"), 1, "Get");
+        return Tracking.Active ? Recorded(1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+    }
+
+    /// <summary>Takes many references with one atomic; the caller must own one (<c>folio_ref_add</c>).</summary>
+    /// <param name="references">How many, 1 or more.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <returns>One handle that stands for all of them: give them back by <see cref="Put(int, string, int, string)"/>, together or in parts.</returns>
+    /// <exception cref="PageBugException">The handle is stale or the count would pass <see cref="int.MaxValue"/>; nothing was taken.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is not positive.</exception>
+    public Page Get(int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        PageRef.AddReturn(HeadDescriptor("Get"), references, "Get");
+        return Tracking.Active ? Recorded(references, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+    }
+
+    /// <summary>Takes one more reference unless half the range is used; the caller must own one (<c>try_get_page</c>). Not speculative.</summary>
+    /// <returns>False where the count is at its bound: refuse the request that asked for the reference.</returns>
+    /// <exception cref="PageBugException">The handle is stale: the caller owns nothing.</exception>
+    public bool TryGetBounded(out Page reference, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        PageDescriptor* head = HeadDescriptor("TryGetBounded");
+
+        // The check and the get are two steps, as in the kernel: the bound is half the range, so no race can reach the end.
+        if (PageRef.Count(head) >= PageRef.Bound)
+        {
+            reference = default;
+            return false;
+        }
+
+        reference = Get(file, line, member);
+        return true;
+    }
+
+    /// <summary>
+    /// Takes a reference on a page that the caller does not own, if it is still the same page (<c>folio_try_get</c>).
+    /// </summary>
+    /// <param name="reference">The handle of the new reference.</param>
+    /// <param name="failure">Why there is none.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <returns>False where the page is free, frozen, or another one by now.</returns>
+    public bool TryGet(out Page reference, out PageGetFailure failure, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        reference = default;
+        PageDescriptor* head = HeadOrNull();
+        if (head == null)
+        {
+            failure = PageGetFailure.Freed;
+            return false;
+        }
+
+        if (!PageRef.AddUnless(head, 1, 0))
+        {
+            failure = PageRef.IsFrozen(head) ? PageGetFailure.Frozen : PageGetFailure.Freed;
+            return false;
+        }
+
+        // Between the look-up and the get the page may have been freed and taken again by somebody else: get, then check.
+        if (HeadOrNull() != head)
+        {
+            DropLast(head, 1);
+            failure = PageGetFailure.Freed;
+            return false;
+        }
+
+        failure = PageGetFailure.None;
+        reference = Tracking.Active ? Recorded(1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+        return true;
+    }
+
+    /// <summary>Drops the reference that this handle stands for; the last one frees the page (<c>put_page</c>).</summary>
+    /// <exception cref="PageBugException">The reference was dropped before. Nothing was changed; with the ledger on the message names both drops.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Put([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        PageDescriptor* page = PageMap.DescriptorOf(_identity);
+        if (page->Identity == _identity)
+        {
+            if (PageRef.DecAndTest(page))
+            {
+                Free(page, PageTemperature.Hot);
+            }
+
+            return;
+        }
+
+        PutSlow(1, PageTemperature.Hot, file, line, member);
+    }
+
+    /// <summary>Drops many references with one atomic (<c>folio_put_refs</c>).</summary>
+    /// <param name="references">How many, 1 or more; at most those that the handle stands for.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <exception cref="PageBugException">There are not so many. Nothing was changed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is not positive.</exception>
+    public void Put(int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
+        PutSlow(references, PageTemperature.Hot, file, line, member);
+
+    /// <summary>The cold way: tails, tracked handles, many references, stale handles.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal void PutSlow(int references, PageTemperature temperature, string file, int line, string member)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(references);
+        PageDescriptor* head = HeadOrNull();
+        if (head == null)
+        {
+            throw PageBug.Stale(_identity, "Put", file, line, member);
+        }
+
+        if (IsTracked)
+        {
+            ReleaseTicket(head, Ticket, references, "Put", file, line, member);
+        }
+
+        DropLast(head, references, temperature, Ticket);
+    }
+
+    /// <summary>Ends a ticket before the count goes down, so that of two drops of one reference exactly one gets through.</summary>
+    internal static void ReleaseTicket(PageDescriptor* head, uint ticket, int references, string operation, string file, int line, string member)
+    {
+        LedgerRelease release = Ledger.Release(ticket, PageIdentity.Unmarked(head->Identity), references, file, line, member);
+        if (release.Outcome != LedgerOutcome.Released)
+        {
+            throw PageBug.NotReleased(head, release, references, operation, file, line, member);
+        }
+    }
+
+    private static void DropLast(PageDescriptor* head, int references, PageTemperature temperature = PageTemperature.Hot, uint ticket = 0)
+    {
+        if (PageRef.SubReturn(head, references, "Put") == 0)
+        {
+            head->LastPut = ticket;
+            Free(head, temperature);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Free(PageDescriptor* head, PageTemperature temperature) => PageOwners.Find(head->Owner)!.Release(head, temperature);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Page Recorded(int references, string file, int line, string member)
+    {
+        ulong identity = PageIdentity.Unmarked(_identity);
+        PageDescriptor* head = HeadOrNull();
+        uint bytes = (uint)FrameSize << head->Order;
+        return new Page(identity, Ledger.Take(PageIdentity.Unmarked(head->Identity), references, bytes, HolderKind.Page, file, line, member));
+    }
+}
