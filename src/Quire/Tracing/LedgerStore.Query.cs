@@ -1,0 +1,192 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Quire;
+
+/// <content>Reading the ledger while others write it. Cost: a pass over all records ever in use, 64 bytes each.</content>
+internal sealed unsafe partial class LedgerStore
+{
+    // What a release is told when the record has been taken again since: nothing.
+    private static readonly LedgerConflict Forgotten = new(0, HolderKind.Page, null, null, FreedPage: false);
+
+    /// <summary>The live records, each consistent in itself; records taken or released during the call may or may not be among them.</summary>
+    /// <param name="scope">Only records of this leak scope; 0 for all.</param>
+    /// <param name="page">Only records of pages for which this answers true; called without any lock.</param>
+    internal List<Holder> Snapshot(int scope = 0, Func<ulong, bool>? page = null)
+    {
+        List<Holder> holders = [];
+        ulong now = (ulong)Environment.TickCount64;
+        uint carved = _records.Carved;
+        for (uint index = 0; index < carved; index++)
+        {
+            if (TryCopyLive(_records.At(index), out LedgerRecord copy)
+                && (scope == 0 || copy.Scope == (uint)scope)
+                && (page is null || page(copy.Identity)))
+            {
+                holders.Add(Show(index, copy, now));
+            }
+        }
+
+        return holders;
+    }
+
+    /// <summary>The live records of one page.</summary>
+    internal List<Holder> Of(ulong identity)
+    {
+        List<Holder> holders = [];
+        ulong now = (ulong)Environment.TickCount64;
+        uint carved = _records.Carved;
+        for (uint index = 0; index < carved; index++)
+        {
+            LedgerRecord* record = _records.At(index);
+            if (record->Identity == identity && TryCopyLive(record, out LedgerRecord copy) && copy.Identity == identity)
+            {
+                holders.Add(Show(index, copy, now));
+            }
+        }
+
+        return holders;
+    }
+
+    /// <summary>The references to one page that have records.</summary>
+    internal long ReferencesOf(ulong identity)
+    {
+        long references = 0;
+        uint carved = _records.Carved;
+        for (uint index = 0; index < carved; index++)
+        {
+            LedgerRecord* record = _records.At(index);
+            if (record->Identity == identity && TryCopyLive(record, out LedgerRecord copy) && copy.Identity == identity)
+            {
+                references += LedgerState.References(copy.State);
+            }
+        }
+
+        return references;
+    }
+
+    /// <summary>The record behind a ticket; null if it is not live.</summary>
+    internal Holder? Find(uint ticket)
+    {
+        LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
+        return record != null && TryCopyLive(record, out LedgerRecord copy) && LedgerState.IsLive(copy.State, ticket)
+            ? Show(LedgerState.Index(ticket), copy, (ulong)Environment.TickCount64)
+            : null;
+    }
+
+    /// <summary>
+    /// The newest release of a page that is still remembered, one that freed the page before all others; null if none is.
+    /// For the message about a page whose count is 0 already.
+    /// </summary>
+    internal LedgerConflict? LastReleaseOf(ulong identity)
+    {
+        LedgerConflict? last = null;
+        uint carved = _records.Carved;
+        for (uint index = 0; index < carved; index++)
+        {
+            LedgerRecord* record = _records.At(index);
+            ulong state = Atomic.LoadAcquire(ref record->State);
+            if (record->Identity == identity
+                && LedgerState.Incarnation(state) != 0
+                && LedgerState.Phase(state) is LedgerState.Free or LedgerState.Freed
+                && TryExplain(record, state, out LedgerConflict? found)
+                && found.Identity == identity
+                && (last is null || IsNewer(found, last)))
+            {
+                last = found;
+            }
+        }
+
+        return last;
+    }
+
+    private static bool IsNewer(LedgerConflict found, LedgerConflict last) =>
+        found.FreedPage != last.FreedPage ? found.FreedPage : found.Released!.Value.Age < last.Released!.Value.Age;
+
+    /// <summary>Copies a record that is live. False when it is not.</summary>
+    private static bool TryCopyLive(LedgerRecord* record, out LedgerRecord copy)
+    {
+        SpinWait spin = default;
+        while (true)
+        {
+            ulong state = Atomic.LoadAcquire(ref record->State);
+            uint phase = LedgerState.Phase(state);
+            if (phase is not LedgerState.Live and not LedgerState.Stamping)
+            {
+                copy = default;
+                return false;
+            }
+
+            if (phase == LedgerState.Live)
+            {
+                copy = CopyFields(record, state);
+                if (IsUnchanged(record, copy))
+                {
+                    return true;
+                }
+            }
+
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    private static LedgerRecord CopyFields(LedgerRecord* record, ulong state) => new()
+    {
+        // Happens before: each load acquires, so the state that is read again afterwards is at least as new as any of these.
+        State = state,
+        Stamps = Atomic.LoadAcquire(ref record->Stamps),
+        Identity = Atomic.LoadAcquire(ref record->Identity),
+        TakenAt = Atomic.LoadAcquire(ref record->TakenAt),
+        TakenSite = Atomic.LoadAcquire(ref record->TakenSite),
+        TakenThread = Atomic.LoadAcquire(ref record->TakenThread),
+        Bytes = Atomic.LoadAcquire(ref record->Bytes),
+        Scope = Atomic.LoadAcquire(ref record->Scope),
+        LastAfter = Atomic.LoadAcquire(ref record->LastAfter),
+        LastSite = Atomic.LoadAcquire(ref record->LastSite),
+        LastThread = Atomic.LoadAcquire(ref record->LastThread),
+        Kind = Atomic.LoadAcquire(ref record->Kind),
+    };
+
+    // The state first, the stamps after it: a touch counts before it makes the record live again.
+    private static bool IsUnchanged(LedgerRecord* record, in LedgerRecord copy) =>
+        Atomic.LoadAcquire(ref record->State) == copy.State && Atomic.LoadAcquire(ref record->Stamps) == copy.Stamps;
+
+    private Holder Show(uint index, in LedgerRecord copy, ulong now) => new()
+    {
+        Identity = copy.Identity,
+        Ticket = LedgerState.Ticket(index, LedgerState.Incarnation(copy.State)),
+        Scope = (int)copy.Scope,
+        References = LedgerState.References(copy.State),
+        Bytes = copy.Bytes,
+        Kind = (HolderKind)copy.Kind,
+        Taken = ShowStamp(copy.TakenSite, copy.TakenThread, copy.TakenAt, now),
+        Touched = copy.Stamps == 0 ? null : ShowStamp(copy.LastSite, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
+    };
+
+    private HolderStamp ShowStamp(uint site, uint thread, ulong at, ulong now)
+    {
+        (int id, string? name) = _threads.NameOf(thread);
+        TimeSpan age = TimeSpan.FromMilliseconds(now > at ? now - at : 0);
+        return new HolderStamp(CallSiteTable.SiteOf(site), id, name, age);
+    }
+
+    /// <summary>Tells about a record in the given state, live or free. False when the state moved on meanwhile.</summary>
+    private bool TryExplain(LedgerRecord* record, ulong state, [NotNullWhen(true)] out LedgerConflict? conflict)
+    {
+        LedgerRecord copy = CopyFields(record, state);
+        if (!IsUnchanged(record, copy))
+        {
+            conflict = null;
+            return false;
+        }
+
+        ulong now = (ulong)Environment.TickCount64;
+        bool live = LedgerState.Phase(state) == LedgerState.Live;
+        conflict = new LedgerConflict(
+            copy.Identity,
+            (HolderKind)copy.Kind,
+            ShowStamp(copy.TakenSite, copy.TakenThread, copy.TakenAt, now),
+            live ? null : ShowStamp(copy.LastSite, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
+            LedgerState.Phase(state) == LedgerState.Freed);
+        return true;
+    }
+}

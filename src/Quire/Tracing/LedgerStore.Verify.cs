@@ -1,0 +1,137 @@
+namespace Quire;
+
+/// <content>The ledger's equations, checked.</content>
+internal sealed unsafe partial class LedgerStore
+{
+    private const int VerifyAttempts = 20;
+
+    /// <summary>
+    /// Checks that every record is in exactly one place (a ring, the pool, or live), and that its fields make sense.
+    /// Returns false if the ledger was too busy to say; call it again when it is quiet.
+    /// </summary>
+    /// <remarks>
+    /// May run beside any use: the rings' ever-growing heads and tails tell whether anything passed through meanwhile. A thread that
+    /// stands still between two steps of a take or a release looks like a fault, so a fault must show in every
+    /// attempt, a few milliseconds apart, before it is believed.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">An equation does not hold; the message says which, and for what record.</exception>
+    internal bool Verify()
+    {
+        string? fault = null;
+        for (int attempt = 0; attempt < VerifyAttempts; attempt++)
+        {
+            ulong before = Passed();
+            fault = FindFault();
+            bool quiet = before == Passed();
+            if (fault is null && quiet)
+            {
+                return true;
+            }
+
+            if (!quiet)
+            {
+                fault = null;
+            }
+
+            Thread.Sleep(attempt);
+        }
+
+        return fault is null ? false : throw new InvalidOperationException($"The ledger is damaged: {fault}");
+    }
+
+    private ulong Passed()
+    {
+        ulong passed = _records.Carved;
+        foreach (nint ring in _threads.Rings())
+        {
+            passed += (ulong)Volatile.Read(ref ((LedgerRing*)ring)->Head) + Volatile.Read(ref ((LedgerRing*)ring)->Tail);
+        }
+
+        return passed;
+    }
+
+    private string? FindFault()
+    {
+        uint carved = _records.Carved;
+        bool[] free = new bool[carved];
+        uint freeCount = 0;
+        foreach (uint index in _records.CopyPool())
+        {
+            if (Free(index, "the pool") is { } fault)
+            {
+                return fault;
+            }
+        }
+
+        foreach (nint address in _threads.Rings())
+        {
+            LedgerRing* ring = (LedgerRing*)address;
+            uint tail = Volatile.Read(ref ring->Tail);
+            uint head = Volatile.Read(ref ring->Head);
+            if (tail - head > LedgerRing.Capacity)
+            {
+                return $"a ring holds {tail - head} records";
+            }
+
+            for (uint at = head; at != tail; at++)
+            {
+                if (Free(ring->Slots[at & LedgerRing.SlotMask], "a ring") is { } fault)
+                {
+                    return fault;
+                }
+            }
+        }
+
+        uint live = 0;
+        for (uint index = 0; index < carved; index++)
+        {
+            LedgerRecord* record = _records.At(index);
+            ulong state = Atomic.LoadAcquire(ref record->State);
+            uint phase = LedgerState.Phase(state);
+            uint sequence = LedgerState.Incarnation(state) & LedgerState.SequenceMask;
+            if (sequence == 0 && LedgerState.Incarnation(state) != 0)
+            {
+                return $"record {index} has sequence 0";
+            }
+
+            if (!free[index])
+            {
+                if (phase != LedgerState.Live)
+                {
+                    return $"record {index} is nowhere, in phase {phase}";
+                }
+
+                live++;
+                if (sequence == 0 || record->TakenSite > CallSiteTable.Last || record->Kind > (uint)HolderKind.Raw || record->TakenThread == 0)
+                {
+                    return $"record {index} is live with fields that nobody wrote";
+                }
+            }
+        }
+
+        return freeCount + live == carved ? null : $"{freeCount} free and {live} live are not {carved} records";
+
+        string? Free(uint index, string where)
+        {
+            if (index >= carved)
+            {
+                return $"{where} holds record {index} of {carved}";
+            }
+
+            uint phase = LedgerState.Phase(Atomic.LoadAcquire(ref _records.At(index)->State));
+            if (phase is not LedgerState.Free and not LedgerState.Freed)
+            {
+                return $"{where} holds record {index} in phase {phase}";
+            }
+
+            if (free[index])
+            {
+                return $"{where} holds record {index}, which is free elsewhere too";
+            }
+
+            free[index] = true;
+            freeCount++;
+            return null;
+        }
+    }
+}
