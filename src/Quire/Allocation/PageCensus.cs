@@ -24,7 +24,7 @@ internal readonly record struct PageCensus(long Managed, long Buddy, long PerCor
                     PageState.Retired or PageState.Bad => census with { Retired = census.Retired + size },
                     _ => throw new InvalidOperationException($"Invariant broken: frame 0x{frame:x} belongs to no page and no list (state {page->State})."),
                 };
-                census = census with { Managed = census.Managed + size, Decommitted = census.Decommitted + Decommitted(page, size) };
+                census = census with { Managed = census.Managed + size, Decommitted = census.Decommitted + CountDecommitted(page, size) };
                 frame += (uint)size;
             }
         }
@@ -43,7 +43,7 @@ internal readonly record struct PageCensus(long Managed, long Buddy, long PerCor
         return size;
     }
 
-    private static unsafe long Decommitted(PageDescriptor* first, long size)
+    private static unsafe long CountDecommitted(PageDescriptor* first, long size)
     {
         long count = 0;
         for (long i = 0; i < size; i++)

@@ -53,7 +53,7 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
             Extent? extent = _extents.Find(e => !e.IsArea && e.Online < e.Region.Length);
             if (extent is null)
             {
-                nuint bytes = options.Provider.Kind == RegionKind.Mapped ? MappedRegion : ArrayRegion;
+                nuint bytes = (nuint)(options.Provider.Kind == RegionKind.Mapped ? MappedRegion : ArrayRegion);
                 extent = Reserve(bytes, isArea: false, out failure) ?? Reserve(PageMap.SectionSize, isArea: false, out failure);
                 if (extent is null)
                 {

@@ -7,7 +7,7 @@ namespace Quire;
 /// <remarks>
 /// <para>
 /// Invariant: every page here has state <see cref="PageState.PerCore"/>, order 0 and count 0, and belongs to no isolated block
-/// from the moment on that an isolation has drained this list: a page's block type is read while <see cref="Gate"/> is held, and
+/// from the moment on that an isolation has drained this list: a page's block type is read while the gate is held, and
 /// the drain takes the gate after the block was marked, so what is pushed before the mark is drained and what comes after sees it.
 /// </para>
 /// <para>Order of gates: a core's gate first, the zone's inside it, never the other way.</para>

@@ -134,7 +134,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     {
         if (IsTracked)
         {
-            Ledger.Touch(Ticket, PageIdentity.Unmarked(_identity), file, line, member);
+            Ledger.Touch(Ticket, file, line, member);
         }
     }
 

@@ -36,7 +36,7 @@ public static unsafe class Holders
     public static PageHolders Of(Page page) => Of(page.HeadDescriptor("Holders.Of"));
 
     /// <summary>Everyone who holds a page that the ledger knows, oldest first.</summary>
-    public static IReadOnlyList<Holder> All() => Ledger.Snapshot();
+    public static IReadOnlyList<Holder> All() => Described(Ledger.Snapshot());
 
     /// <summary>All holders as a table grouped by call site, oldest first; the fragment caches' reserves are left out.</summary>
     public static HolderTable Table() => new(All().Where(static holder => holder.Kind != HolderKind.Bias));
@@ -45,7 +45,17 @@ public static unsafe class Holders
     {
         // The count first: a reference taken between the two steps shows as a holder too many, never as an untracked one.
         int count = PageRef.Count(head);
-        return new PageHolders(head->Frame, count, Ledger.Of(PageIdentity.Unmarked(head->Identity)));
+        return new PageHolders(head->Frame, count, Described(Ledger.Of(PageIdentity.Unmarked(head->Identity))));
+    }
+
+    /// <summary>Oldest first, with the size of the page that each keeps in memory: a holder of 23 bytes may pin 32 KiB.</summary>
+    private static List<Holder> Described(List<Holder> holders)
+    {
+        holders.Sort(static (a, b) => b.Taken.Age.CompareTo(a.Taken.Age));
+        return holders.ConvertAll(static holder =>
+            PageMap.IsKnown(holder.FrameNumber)
+                ? holder with { PageBytes = (long)PageMap.FrameSize << PageMap.Descriptor(holder.FrameNumber)->Order }
+                : holder);
     }
 
     private sealed class Session : IDisposable

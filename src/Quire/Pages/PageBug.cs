@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Quire;
 
 /// <summary>Makes the exceptions of the page room: one sentence what, the page as it is, and who was there before where the ledger knows.</summary>
@@ -51,15 +49,15 @@ internal static unsafe class PageBug
 
         PageDescriptor* page = PageMap.Descriptor(frame);
         string now = page->State == PageState.Offline ? "its memory was released" : $"the frame is at gen {PageIdentity.Generation(page->Identity)} now ({page->State})";
-        LedgerConflict? last = LastPut(page, identity);
+        LedgerConflict? last = Ledger.LastReleaseOf(PageIdentity.Unmarked(identity));
         return new PageBugException($"{operation} on {handle}: the page was freed; {now}.{Freed(last)}{here}", frame, last?.Released?.Site);
     }
 
     internal static PageBugException AlreadyPut(PageDescriptor* head, uint ticket, string operation)
     {
-        LedgerConflict? conflict = Ledger.Describe(ticket);
+        LedgerConflict? conflict = Ledger.ReleaseOf(ticket);
         return new PageBugException(
-            $"{operation} on {Name(head)} by a handle whose reference was put.{First(conflict)}", head->Frame, conflict?.Released?.Site);
+            $"{operation} on {Name(head)} by a handle whose reference was dropped.{First(conflict)}", head->Frame, conflict?.Released?.Site);
     }
 
     internal static PageBugException NotReleased(PageDescriptor* head, LedgerRelease release, int references, string operation, string file, int line, string member)
@@ -92,14 +90,7 @@ internal static unsafe class PageBug
     private static ArgumentOutOfRangeException NotPositive(int references, string operation) =>
         new(nameof(references), references, $"{operation} of {references} references: the number must be 1 or more.");
 
-    private static string FreedBy(PageDescriptor* head) => PageRef.Count(head) == 0 ? Freed(LastPut(head, head->Identity)) : "";
-
-    /// <summary>The release that freed the page of a stale handle; null where it was not tracked, or the ledger has reused its record.</summary>
-    private static LedgerConflict? LastPut(PageDescriptor* page, ulong identity)
-    {
-        LedgerConflict? conflict = page->LastPut == 0 ? null : Ledger.Describe(page->LastPut);
-        return conflict is not null && conflict.Identity == PageIdentity.Unmarked(identity) ? conflict : null;
-    }
+    private static string FreedBy(PageDescriptor* head) => PageRef.Count(head) == 0 ? Freed(Ledger.LastReleaseOf(PageIdentity.Unmarked(head->Identity))) : "";
 
     private static string Freed(LedgerConflict? conflict) => conflict?.Released is { } put ? $" Last put, which freed it: {put}." : "";
 

@@ -57,9 +57,6 @@ internal unsafe struct PageDescriptor
     /// <summary>First raw record of the ledger, for references taken without a handle.</summary>
     [FieldOffset(40)] internal uint RawRecords;
 
-    /// <summary>Ticket of the reference whose release freed the page last; 0 when it was not tracked.</summary>
-    [FieldOffset(44)] internal uint LastPut;
-
     /// <summary>Entry of the movable table whose data the page holds; 0 for other pages.</summary>
     [FieldOffset(48)] internal int Mapping;
 

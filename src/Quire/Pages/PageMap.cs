@@ -20,7 +20,7 @@ internal static unsafe class PageMap
     internal const int SectionFrames = SectionSize / FrameSize;
     private const int AddressBits = 47;
 
-    private static readonly NativeMap<PageDescriptor> s_descriptors = new(1u << PageIdentity.FrameBits);
+    private static readonly NativeMap<PageDescriptor> s_descriptors = ReserveDescriptors();
     private static readonly NativeMap<uint> s_sections = new(1u << (AddressBits - SectionShift));
     private static readonly PageDescriptor* s_base = s_descriptors.Base;
     private static readonly uint* s_sectionBase = s_sections.Base;
@@ -49,7 +49,7 @@ internal static unsafe class PageMap
     internal static uint FrameAt(void* address)
     {
         nuint value = (nuint)address;
-        if (value >> AddressBits != 0)
+        if (value >> AddressBits != 0 || !s_sections.IsReady(value >> SectionShift))
         {
             return 0;
         }
@@ -74,7 +74,7 @@ internal static unsafe class PageMap
                 return 0;
             }
 
-            if (!s_sections.TryEnsure((nuint)address >> SectionShift, frames / SectionFrames))
+            if (!s_sections.TryEnsure((nuint)address >> SectionShift, frames / SectionFrames, out _))
             {
                 s_vacant.Add((first, frames));
                 return 0;
@@ -124,6 +124,15 @@ internal static unsafe class PageMap
         }
     }
 
+    /// <summary>All descriptors' addresses at once, 16 GiB; memory for them comes with the sections. That of frame 0 comes at once: a default handle names it.</summary>
+    private static NativeMap<PageDescriptor> ReserveDescriptors()
+    {
+        NativeMap<PageDescriptor> map = new(1u << PageIdentity.FrameBits);
+        return map.TryEnsure(0, SectionFrames, out RegionFailure failure)
+            ? map
+            : throw new InsufficientMemoryException($"No memory for the first page descriptors: {failure}.");
+    }
+
     private static uint TakeNumbers(uint frames)
     {
         int best = -1;
@@ -148,7 +157,7 @@ internal static unsafe class PageMap
         }
 
         uint first = s_next;
-        if (frames > PageIdentity.FrameMask - first || !s_descriptors.TryEnsure(first, frames))
+        if (frames > PageIdentity.FrameMask - first || !s_descriptors.TryEnsure(first, frames, out _))
         {
             return 0;
         }

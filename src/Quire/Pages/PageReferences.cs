@@ -167,7 +167,11 @@ public readonly unsafe partial struct Page
     {
         if (PageRef.SubReturn(head, references, "Put") == 0)
         {
-            head->LastPut = ticket;
+            if (ticket != 0)
+            {
+                Ledger.MarkFreed(ticket);
+            }
+
             Free(head, temperature);
         }
     }

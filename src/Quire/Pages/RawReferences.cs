@@ -24,7 +24,7 @@ internal static unsafe class RawReferences
     {
         if (head->RawRecords != 0)
         {
-            Ledger.ReleaseRaw(ref head->RawRecords, head->Identity, int.MaxValue, "", 0, "");
+            Ledger.ForgetRaw(ref head->RawRecords, head->Identity, "", 0, "");
         }
     }
 }

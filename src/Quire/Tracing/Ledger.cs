@@ -130,6 +130,12 @@ internal static class Ledger
     /// <inheritdoc cref="LedgerStore.Find"/>
     internal static Holder? Find(uint ticket) => s_store.Find(ticket);
 
+    /// <inheritdoc cref="LedgerStore.IsLive"/>
+    internal static bool IsLive(uint ticket, ulong identity) => s_store.IsLive(ticket, identity);
+
+    /// <inheritdoc cref="LedgerStore.ReleaseOf"/>
+    internal static LedgerConflict? ReleaseOf(uint ticket) => s_store.ReleaseOf(ticket);
+
     /// <inheritdoc cref="LedgerStore.LastReleaseOf"/>
     internal static LedgerConflict? LastReleaseOf(ulong identity) => s_store.LastReleaseOf(identity);
 

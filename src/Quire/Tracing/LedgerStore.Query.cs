@@ -73,6 +73,30 @@ internal sealed unsafe partial class LedgerStore
             : null;
     }
 
+    /// <summary>True while the ticket's record is live and of this page; allocates nothing.</summary>
+    internal bool IsLive(uint ticket, ulong identity)
+    {
+        LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
+        return record != null && LedgerState.IsOf(Atomic.LoadAcquire(ref record->State), ticket)
+            && LedgerState.Phase(Atomic.LoadAcquire(ref record->State)) is LedgerState.Live or LedgerState.Stamping
+            && record->Identity == identity;
+    }
+
+    /// <summary>Who released this ticket; null while it is live, and when its record has been taken again since.</summary>
+    internal LedgerConflict? ReleaseOf(uint ticket)
+    {
+        LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
+        if (record == null)
+        {
+            return null;
+        }
+
+        ulong state = Atomic.LoadAcquire(ref record->State);
+        return LedgerState.IsOf(state, ticket)
+            && LedgerState.Phase(state) is LedgerState.Free or LedgerState.Freed
+            && TryExplain(record, state, out LedgerConflict? conflict) ? conflict : null;
+    }
+
     /// <summary>
     /// The newest release of a page that is still remembered, one that freed the page before all others; null if none is.
     /// For the message about a page whose count is 0 already.
