@@ -32,7 +32,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     {
         Options = options ?? new PageAllocatorOptions();
         LimitBytes = Options.EffectiveLimit();
-        _id = PageOwners.Enroll(this);
+        _id = PageOwners.Allocators.Enroll(this);
         Zone = new BuddyZone();
         Sections = new PageSections(Options, LimitBytes, _id, Zone);
         _magazines = new MagazineRack(this);

@@ -100,7 +100,7 @@ public sealed unsafe partial class PageAllocator
             Volatile.Write(ref _disposed, true);
             _magazines.Close();
             Sections.Dispose();
-            PageOwners.Depart(_id);
+            PageOwners.Allocators.Depart(_id);
         }
 
         _trimmer.Dispose();

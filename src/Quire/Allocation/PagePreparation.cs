@@ -52,7 +52,7 @@ internal static unsafe class PagePreparation
         head->Type = type;
         head->Mapping = 0;
         head->WholeLength = 0;
-        head->BiasTicket = 0;
+        head->BiasOwner = 0;
         head->State = PageState.InUse;
         return true;
     }

@@ -53,7 +53,7 @@ internal static class FragmentCacheRack
                 // Happens before: a successful join orders all that the dead thread did before what follows.
                 if (s_all[i].Thread.Join(0))
                 {
-                    s_all[i].Cache.Drain();
+                    s_all[i].Cache.Dispose();
                     s_all.RemoveAt(i);
                 }
             }

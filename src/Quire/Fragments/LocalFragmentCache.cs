@@ -21,6 +21,11 @@ public readonly ref struct LocalFragmentCache
     public PageFragment Allocate(int size, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
         _cache.Allocate(size, file, line, member);
 
+    /// <inheritdoc cref="PageFragmentCache.Allocate(int, out Span{byte}, string, int, string)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public PageFragment Allocate(int size, out Span<byte> bytes, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
+        _cache.Allocate(size, out bytes, file, line, member);
+
     /// <inheritdoc cref="PageFragmentCache.Allocate(int, int, string, int, string)"/>
     public PageFragment Allocate(int size, int alignment, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
         _cache.Allocate(size, alignment, file, line, member);

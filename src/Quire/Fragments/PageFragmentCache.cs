@@ -25,7 +25,7 @@ namespace Quire;
 /// <see cref="Current"/> is the calling thread's own cache. Fragment pages are always unmovable, outside contiguous areas.
 /// </para>
 /// </remarks>
-public sealed unsafe partial class PageFragmentCache : IDisposable
+public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
 {
     /// <summary>Order of a cache's pages: 3, that is 32 KiB (<c>PAGE_FRAG_CACHE_MAX_ORDER</c>).</summary>
     public const int PageOrder = 3;
@@ -57,6 +57,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable
     private ulong _identity = NoPage;
     private uint _size;
     private PageDescriptor* _page;
+    private byte* _base;
 
     /// <summary>Makes a cache that takes its pages from an allocator; no page is taken yet.</summary>
     public PageFragmentCache(PageAllocator? allocator = null) => _allocator = allocator ?? PageAllocator.Shared;
@@ -92,6 +93,31 @@ public sealed unsafe partial class PageFragmentCache : IDisposable
         }
 
         return AllocateSlow(size, MinAlignment, file, line, member);
+    }
+
+    /// <summary>Takes a fragment and its bytes at once: the cache knows where they are, so writing to a fresh fragment needs no look at its page.</summary>
+    /// <param name="size">Bytes, 1 to 4 MiB.</param>
+    /// <param name="bytes">The fragment's bytes, as <see cref="PageFragment.Span"/> would give them.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="size"/> is 0, negative or above 4 MiB.</exception>
+    /// <exception cref="PageAllocationException">There is no memory for another page; the derived type says why.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public PageFragment Allocate(int size, out Span<byte> bytes, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        ulong state = _state;
+        uint offset = (uint)state;
+        if ((uint)(size - 1) < _size - offset && !Tracking.Active)
+        {
+            _state = state + (((uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1)) - BiasOne;
+            bytes = new Span<byte>(_base + offset, size);
+            return new PageFragment(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift));
+        }
+
+        PageFragment fragment = AllocateSlow(size, MinAlignment, file, line, member);
+        bytes = fragment.Span;
+        return fragment;
     }
 
     /// <summary>Takes a fragment whose address is a multiple of <paramref name="alignment"/> (<c>page_frag_alloc_align</c>).</summary>
@@ -155,7 +181,6 @@ public sealed unsafe partial class PageFragmentCache : IDisposable
 
         ulong state = _state + ((ulong)(uint)references << 32);
         _state = state >= BiasCeiling ? WithoutExcess(state) : state;
-        RecordBias();
         return true;
     }
 
@@ -214,7 +239,6 @@ public sealed unsafe partial class PageFragmentCache : IDisposable
             {
                 uint next = (offset + (uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1);
                 _state = (((_state >> 32) - 1) << 32) | next;
-                RecordBias();
                 fragment = PageFragment.Recorded(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift), size, file, line, member);
                 return true;
             }

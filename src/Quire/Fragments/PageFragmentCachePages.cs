@@ -19,6 +19,8 @@ public sealed unsafe partial class PageFragmentCache
     /// the front; anyone may empty them, so that a trim gets the pages of idle threads.
     /// </summary>
     private readonly ulong[] _retained = new ulong[RetainedPages];
+    private ushort _id;
+    private int _threadId;
     private uint _oldest;
     private uint _next;
     private int _asked;
@@ -64,8 +66,39 @@ public sealed unsafe partial class PageFragmentCache
         _oldest = _next;
     }
 
-    /// <summary>Drains the cache.</summary>
-    public void Dispose() => Drain();
+    /// <summary>Drains the cache for good.</summary>
+    public void Dispose()
+    {
+        Drain();
+        if (_id != 0)
+        {
+            PageOwners.Biases.Depart(_id);
+            _id = 0;
+        }
+    }
+
+    int IBiasOwner.ThreadId => _threadId;
+
+    int IBiasOwner.BiasOn(PageDescriptor* head)
+    {
+        // Read while the owner works: right as of some moment during the call, like everything that is said of a live page.
+        ulong state = Atomic.LoadAcquire(ref _state);
+        if (Atomic.LoadAcquire(ref _identity) == head->Identity)
+        {
+            return (int)(state >> 32);
+        }
+
+        foreach (ref ulong slot in _retained.AsSpan())
+        {
+            ulong entry = Atomic.LoadAcquire(ref slot);
+            if ((uint)entry == head->Frame)
+            {
+                return (int)(entry >> 32);
+            }
+        }
+
+        return 0;
+    }
 
     /// <summary>Checks the equations. Only the owner may call it, while nobody frees fragments of the current page.</summary>
     internal void Verify()
@@ -146,7 +179,6 @@ public sealed unsafe partial class PageFragmentCache
             return false;
         }
 
-        EndBiasRecord(page, bias);
         if (!PagePreparation.TryEndGeneration(page))
         {
             gone = true;
@@ -182,11 +214,18 @@ public sealed unsafe partial class PageFragmentCache
 
     private void Use(PageDescriptor* page)
     {
+        if (_id == 0)
+        {
+            _id = PageOwners.Biases.Enroll(this);
+        }
+
+        _threadId = Environment.CurrentManagedThreadId;
         _page = page;
+        _base = page->Address;
         _identity = page->Identity;
         _size = (uint)PageMap.FrameSize << page->Order;
         _state = (ulong)FullBias << 32;
-        RecordBias();
+        page->BiasOwner = _id;
     }
 
     /// <summary>Forgets the current page where it is this one; what was counted on it is somebody else's business now.</summary>
@@ -275,40 +314,9 @@ public sealed unsafe partial class PageFragmentCache
 
     private void DropBias(PageDescriptor* page, int bias)
     {
-        EndBiasRecord(page, bias);
         if (PageRef.SubReturn(page, bias, "Drain") == 0)
         {
             _allocator.Release(page, PageTemperature.Hot);
-        }
-    }
-
-    /// <summary>Keeps the ledger's record of the current page's bias true; nothing while the ledger is off.</summary>
-    private void RecordBias()
-    {
-        if (_page == null || (!Tracking.Active && _page->BiasTicket == 0))
-        {
-            return;
-        }
-
-        ulong identity = PageIdentity.Unmarked(_identity);
-        if (_page->BiasTicket == 0)
-        {
-            _page->BiasTicket = Ledger.Take(identity, Bias, 0, HolderKind.Bias, nameof(PageFragmentCache), 0, nameof(Bias));
-        }
-        else
-        {
-            Ledger.SetReferences(_page->BiasTicket, Bias);
-        }
-    }
-
-    private static void EndBiasRecord(PageDescriptor* page, int bias)
-    {
-        if (page->BiasTicket != 0)
-        {
-            uint ticket = page->BiasTicket;
-            page->BiasTicket = 0;
-            Ledger.SetReferences(ticket, bias);
-            Ledger.Release(ticket, PageIdentity.Unmarked(page->Identity), bias, nameof(PageFragmentCache), 0, nameof(Drain));
         }
     }
 }

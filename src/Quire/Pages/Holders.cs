@@ -31,21 +31,33 @@ public static unsafe class Holders
         return new Session();
     }
 
-    /// <summary>Everyone who holds this page.</summary>
+    /// <summary>Everyone who holds this page: the recorded holders, and what a fragment cache has left of its bias.</summary>
     /// <exception cref="PageBugException">The handle is stale.</exception>
     public static PageHolders Of(Page page) => Of(page.HeadDescriptor("Holders.Of"));
 
-    /// <summary>Everyone who holds a page that the ledger knows, oldest first.</summary>
+    /// <summary>Everyone who holds a page and is recorded, oldest first. What fragment caches keep in reserve is not recorded: see <see cref="Of(Page)"/>.</summary>
     public static IReadOnlyList<Holder> All() => Described(Ledger.Snapshot());
 
-    /// <summary>All holders as a table grouped by call site, oldest first; the fragment caches' reserves are left out.</summary>
-    public static HolderTable Table() => new(All().Where(static holder => holder.Kind != HolderKind.Bias));
+    /// <summary>All recorded holders as a table grouped by call site, oldest first.</summary>
+    public static HolderTable Table() => new(All());
 
     internal static PageHolders Of(PageDescriptor* head)
     {
         // The count first: a reference taken between the two steps shows as a holder too many, never as an untracked one.
         int count = PageRef.Count(head);
-        return new PageHolders(head->Frame, count, Described(Ledger.Of(PageIdentity.Unmarked(head->Identity))));
+        List<Holder> holders = Ledger.Of(PageIdentity.Unmarked(head->Identity));
+        if (PageOwners.Biases.Find(head->BiasOwner) is { } owner && owner.BiasOn(head) is > 0 and int bias)
+        {
+            holders.Add(new Holder
+            {
+                Identity = PageIdentity.Unmarked(head->Identity),
+                Kind = HolderKind.Bias,
+                References = bias,
+                Taken = new HolderStamp(new CallSite(nameof(HolderKind.Bias), 0, "fragment cache"), owner.ThreadId, null, TimeSpan.Zero),
+            });
+        }
+
+        return new PageHolders(head->Frame, count, Described(holders));
     }
 
     /// <summary>Oldest first, with the size of the page that each keeps in memory: a holder of 23 bytes may pin 32 KiB.</summary>

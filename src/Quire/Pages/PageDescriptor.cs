@@ -63,8 +63,8 @@ internal unsafe struct PageDescriptor
     /// <summary>Bytes asked for, where the whole page is one fragment; 0 otherwise.</summary>
     [FieldOffset(52)] internal int WholeLength;
 
-    /// <summary>The owner's ticket for the bias of a fragment page; 0 otherwise.</summary>
-    [FieldOffset(56)] internal uint BiasTicket;
+    /// <summary>Which fragment cache has its bias on the page (<see cref="IBiasOwner"/>); 0 where none ever had since its allocation.</summary>
+    [FieldOffset(56)] internal ushort BiasOwner;
 
     internal readonly uint Frame => PageIdentity.Frame(Identity);
 

@@ -13,57 +13,24 @@ internal unsafe interface IPageOwner
     void Release(PageDescriptor* head, PageTemperature temperature);
 }
 
-/// <summary>The table of owners: the number in a descriptor leads to the object. Changes are rare and under a lock; look-ups take none.</summary>
+/// <summary>
+/// Who keeps a share of a page's count without a record for each reference. A fragment cache is one: its bias changes with every
+/// fragment, so the question "who holds this page" asks for it when it is asked.
+/// </summary>
+internal unsafe interface IBiasOwner
+{
+    /// <summary>The references that the owner has on the page now; 0 where it has none.</summary>
+    int BiasOn(PageDescriptor* head);
+
+    /// <summary>The thread that uses the owner.</summary>
+    int ThreadId { get; }
+}
+
+/// <summary>The tables behind <see cref="PageDescriptor.Owner"/> and <see cref="PageDescriptor.BiasOwner"/>.</summary>
 internal static class PageOwners
 {
-    private static readonly Lock s_gate = new();
-    private static IPageOwner?[] s_owners = new IPageOwner?[8];
+    internal static readonly OwnerTable<IPageOwner> Allocators = new("allocators");
+    internal static readonly OwnerTable<IBiasOwner> Biases = new("fragment caches");
 
-    internal static IPageOwner? Find(ushort id)
-    {
-        IPageOwner?[] owners = Volatile.Read(ref s_owners);
-        return id < owners.Length ? owners[id] : null;
-    }
-
-    internal static IPageOwner[] All()
-    {
-        lock (s_gate)
-        {
-            return [.. s_owners.OfType<IPageOwner>()];
-        }
-    }
-
-    /// <summary>Gives an owner its number, 1 or more. Numbers of departed owners are used again.</summary>
-    internal static ushort Enroll(IPageOwner owner)
-    {
-        lock (s_gate)
-        {
-            int id = Array.IndexOf(s_owners, null, 1);
-            if (id < 0)
-            {
-                id = s_owners.Length;
-                if (id > ushort.MaxValue)
-                {
-                    throw new InvalidOperationException($"There are {ushort.MaxValue} allocators alive already; dispose those that are no longer used.");
-                }
-
-                // Happens before: the larger table is published whole; a reader that sees it sees its entries.
-                IPageOwner?[] larger = new IPageOwner?[Math.Min(id * 2, ushort.MaxValue + 1)];
-                s_owners.CopyTo(larger, 0);
-                Volatile.Write(ref s_owners, larger);
-            }
-
-            s_owners[id] = owner;
-            return (ushort)id;
-        }
-    }
-
-    /// <summary>Forgets an owner; no frame may name it any more.</summary>
-    internal static void Depart(ushort id)
-    {
-        lock (s_gate)
-        {
-            s_owners[id] = null;
-        }
-    }
+    internal static IPageOwner? Find(ushort id) => Allocators.Find(id);
 }
