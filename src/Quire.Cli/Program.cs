@@ -1,1 +1,17 @@
-return 2;
+using System.CommandLine;
+using Quire.Cli.Demo;
+
+// quire: exit status 0 nothing held against the rules, 1 something is, 2 the input or the call is wrong.
+RootCommand root = new("Quire: reference-counted page memory, and who still holds a page.")
+{
+    DemoCommand.Create(),
+};
+
+ParseResult call = root.Parse(args);
+if (call.Errors.Count > 0)
+{
+    Console.Error.WriteLine($"quire: {call.Errors[0].Message} Try 'quire --help'.");
+    return 2;
+}
+
+return call.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = true });

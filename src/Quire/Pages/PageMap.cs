@@ -128,9 +128,14 @@ internal static unsafe class PageMap
     private static NativeMap<PageDescriptor> ReserveDescriptors()
     {
         NativeMap<PageDescriptor> map = new(1u << PageIdentity.FrameBits);
-        return map.TryEnsure(0, SectionFrames, out RegionFailure failure)
-            ? map
-            : throw new InsufficientMemoryException($"No memory for the first page descriptors: {failure}.");
+        if (!map.TryEnsure(0, SectionFrames, out RegionFailure failure))
+        {
+            throw new InsufficientMemoryException($"No memory for the first page descriptors: {failure}.");
+        }
+
+        // A default handle's word is 0, and so would frame 0's be: with the mark it equals no handle's.
+        map.Base->Identity = PageIdentity.TailBit;
+        return map;
     }
 
     private static uint TakeNumbers(uint frames)

@@ -1,0 +1,47 @@
+using System.CommandLine;
+
+namespace Quire.Cli.Demo;
+
+/// <summary><c>quire demo</c>: the main job on real traffic.</summary>
+internal static class DemoCommand
+{
+    internal static Command Create()
+    {
+        Option<double> seconds = new("--seconds")
+        {
+            Description = "How long datagrams flow, 1 to 3600.",
+            DefaultValueFactory = static _ => 3,
+        };
+        seconds.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 1 and <= 3600))
+            {
+                result.AddError("--seconds takes a number from 1 to 3600.");
+            }
+        });
+        Option<bool> json = new("--json") { Description = "Print the report as data." };
+        Command command = new("demo", "Relays datagrams through page fragments, has a contiguous allocation fail because a page is pinned, says by whom, and has it succeed.")
+        {
+            seconds,
+            json,
+        };
+        command.SetAction(call => Run(TimeSpan.FromSeconds(call.GetValue(seconds)), call.GetValue(json)));
+        return command;
+    }
+
+    private static int Run(TimeSpan length, bool json)
+    {
+        TextWriter progress = json ? TextWriter.Null : Console.Out;
+        DemoReport report = new DemoRun(length, progress).Run();
+        if (json)
+        {
+            Console.Out.WriteLine(report.ToJson());
+        }
+        else
+        {
+            report.Print(Console.Out);
+        }
+
+        return report.Faults.Count == 0 ? 0 : 1;
+    }
+}
