@@ -3,20 +3,20 @@ using System.Numerics;
 namespace Quire;
 
 /// <summary>
-/// Which blocks of a mapped region the system may back with huge pages, so that a hole in one can be kept open.
+/// Which blocks of a mapped region may be backed by huge pages, so that a hole in one gives its memory back, and stays a hole.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Why this is remembered: where huge pages are allowed, the kernel's <c>khugepaged</c> looks for blocks with holes and fills them,
-/// up to 511 missing pages of 512. Memory that was given back page by page so returns within seconds, as zeros. Whole
-/// blocks are safe, for an empty one is left alone. So before part of a block is decommitted the block loses its advice; advice is taken back by whole blocks
-/// because each change of it inside a mapping costs another mapping.
+/// Two things go wrong with a hole in a huge page. First, the kernel keeps the huge page whole until memory runs short: resident
+/// memory falls, free memory doesn't. Second, where huge pages are allowed <c>khugepaged</c> looks for blocks with holes and
+/// fills them, up to 511 missing pages of 512: what was given back returns within a minute, as zeros. So before part of a block
+/// is decommitted, its huge page is split and the block loses its advice. Whole blocks need neither, for an empty one is left
+/// alone. Advice is taken back by whole blocks because each change of it inside a mapping costs another mapping.
 /// </para>
 /// <para>
-/// Equation: bit b is set if the block at <c>first + b * size</c> may be huge, because advice was given or because the system gives
-/// huge pages to everybody; it is clear only if the system was told no, or was never told yes where it waits for that.
-/// A set bit too many costs one system call; a clear bit too many would cost the memory, so bits are set before the call
-/// and cleared after it.
+/// Equation: bit b is set if a huge page may be, or come, behind the block at <c>first + b * size</c>: advice was given, or the
+/// system gives huge pages to everybody. Only <see cref="BeforeDecommit"/> clears it, for advice against huge pages leaves those
+/// in place that are there. A set bit too many costs two system calls; a clear bit too many would cost the memory.
 /// </para>
 /// </remarks>
 internal sealed unsafe class HugePageAdvice
@@ -28,7 +28,8 @@ internal sealed unsafe class HugePageAdvice
     private readonly nuint _firstBlock;
     private readonly nuint _blocks;
 
-    // Holders of the gate make system calls: a lock that sleeps, not a SpinGate.
+    // Blocks share words, and a lost bit loses memory; it also keeps bit and advice in step. Its holders make system calls:
+    // a lock that sleeps, not a SpinGate.
     private readonly Lock _gate = new();
     private ulong[]? _bits;
 
@@ -50,7 +51,7 @@ internal sealed unsafe class HugePageAdvice
         }
     }
 
-    /// <summary>Bytes in blocks that may be huge.</summary>
+    /// <summary>Bytes in blocks with a set bit.</summary>
     internal nuint Bytes
     {
         get
@@ -85,17 +86,19 @@ internal sealed unsafe class HugePageAdvice
         }
     }
 
-    /// <summary>Takes advice back from every block that the range touches.</summary>
+    /// <summary>Takes advice back from every block that the range touches. False if the system says no.</summary>
     internal bool TakeBack(byte* start, byte* end)
     {
+        byte* first = Max((byte*)NativeMemoryCalls.RoundDown((nuint)start, _size), _start);
+        byte* last = Min((byte*)NativeMemoryCalls.RoundUp((nuint)end, _size), _end);
         lock (_gate)
         {
-            return TakeBackLocked(start, end);
+            return _calls.AdviseHugePages(first, (nuint)(last - first), on: false) == RegionFailure.None;
         }
     }
 
     /// <summary>
-    /// Takes advice back from the blocks that the range covers in part: at most its first and its last.
+    /// Splits the blocks that the range covers in part, at most its first and its last, and takes their advice back.
     /// If the system can't (it has no mapping left for the border), the hole is made all the same and may fill again.
     /// </summary>
     internal void BeforeDecommit(byte* start, byte* end)
@@ -107,51 +110,37 @@ internal sealed unsafe class HugePageAdvice
             return;
         }
 
-        // Under the gate until the system has been told: another hole in the same block must not be made in between.
         lock (_gate)
         {
-            if (head && MayBeHuge(start))
+            if (head)
             {
-                _ = TakeBackLocked(start, start + 1);
+                KeepSmall(start);
             }
 
-            if (tail && MayBeHuge(end - 1))
+            if (tail)
             {
-                _ = TakeBackLocked(end - 1, end);
+                KeepSmall((byte*)NativeMemoryCalls.RoundDown((nuint)end - 1, _calls.PageSize));
             }
         }
     }
 
-    private bool TakeBackLocked(byte* start, byte* end)
+    private void KeepSmall(byte* page)
     {
-        byte* first = Max((byte*)NativeMemoryCalls.RoundDown((nuint)start, _size), _start);
-        byte* last = Min((byte*)NativeMemoryCalls.RoundUp((nuint)end, _size), _end);
-        if (_calls.AdviseHugePages(first, (nuint)(last - first), on: false) != RegionFailure.None)
+        if (_bits is null || !IsBlock(page))
         {
-            return false;
+            return;
         }
 
-        for (nuint block = (nuint)first & ~(_size - 1); block < (nuint)last; block += _size)
+        nuint index = IndexOf(page);
+        ulong bit = 1UL << (int)(index % 64);
+        if ((_bits[index / 64] & bit) != 0)
         {
-            if (_bits is not null && IsBlock((byte*)block))
-            {
-                nuint index = IndexOf((byte*)block);
-                _bits[index / 64] &= ~(1UL << (int)(index % 64));
-            }
+            // Advice first: what is split must not be joined again.
+            byte* block = (byte*)(_firstBlock + (index * _size));
+            RegionFailure failure = _calls.AdviseHugePages(block, _size, on: false);
+            _calls.SplitHugePage(page);
+            _bits[index / 64] &= failure == RegionFailure.None ? ~bit : ulong.MaxValue;
         }
-
-        return true;
-    }
-
-    private bool MayBeHuge(byte* address)
-    {
-        if (_bits is null || !IsBlock(address))
-        {
-            return false;
-        }
-
-        nuint index = IndexOf(address);
-        return (_bits[index / 64] & (1UL << (int)(index % 64))) != 0;
     }
 
     private void Set(nuint first, nuint count)

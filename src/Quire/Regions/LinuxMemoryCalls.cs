@@ -11,6 +11,7 @@ namespace Quire;
 /// hole a mapping of its own, and 65530 of those (<c>vm.max_map_count</c>) are soon reached with holes of 4 KiB; a hole
 /// without it costs nothing. The price: a touch of decommitted memory brings a page of zeros instead of a fault, and under
 /// <c>vm.overcommit_memory=2</c> the hole stays counted against the commit limit.
+/// The system's setting for huge pages is read once, when the process first asks for memory.
 /// </remarks>
 internal sealed unsafe partial class LinuxMemoryCalls : PosixMemoryCalls
 {
@@ -21,6 +22,7 @@ internal sealed unsafe partial class LinuxMemoryCalls : PosixMemoryCalls
     private const int MADV_DONTNEED = 4;
     private const int MADV_HUGEPAGE = 14;
     private const int MADV_NOHUGEPAGE = 15;
+    private const int MADV_COLD = 20;
 
     // A change of protection in the middle of a mapping makes two more of it, and the kernel's own special mappings are
     // listed but not counted: so near the limit, the limit it is.
@@ -60,6 +62,10 @@ internal sealed unsafe partial class LinuxMemoryCalls : PosixMemoryCalls
 
     internal override RegionFailure AdviseHugePages(byte* address, nuint bytes, bool on) =>
         Advise(address, bytes, on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+
+    /// <inheritdoc/>
+    /// <remarks>Only a whole page can go on the list of the cold: the kernel (from 5.4) splits a huge one to put a part there.</remarks>
+    internal override void SplitHugePage(byte* page) => _ = MemoryAdvise(page, PageSize, MADV_COLD);
 
     /// <inheritdoc/>
     /// <remarks>ENOMEM has two meanings with two remedies, told apart by counting.</remarks>

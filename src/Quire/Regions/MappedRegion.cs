@@ -24,14 +24,14 @@ internal sealed unsafe class MappedRegion : MemoryRegion
 
     internal override bool CommitsOnTouch => _calls.CommitsOnTouch;
 
-    /// <summary>Bytes that may be backed by huge pages, by advice or by the system's default.</summary>
+    /// <summary>Bytes that may be backed by huge pages, by advice (now or once) or by the system's default.</summary>
     internal nuint HugePageBytes => _advice?.Bytes ?? 0;
 
     internal override void Verify()
     {
         base.Verify();
         Require(((nuint)_address & (_calls.PageSize - 1)) == 0, "its address is not a multiple of the system's page");
-        Require(HugePageBytes <= Length, "more of it is advised to be huge than there is");
+        Require(HugePageBytes <= Length, "more of it may be huge than there is");
     }
 
     protected override RegionFailure CommitCore(nuint offset, nuint length)

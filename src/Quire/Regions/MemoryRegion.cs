@@ -9,7 +9,8 @@ namespace Quire;
 /// <remarks>
 /// <para>
 /// A frame of a region is in one of two states. <i>Decommitted</i>, the state of all of it at first: its bytes hold
-/// nothing, and touching it is an error that some platforms turn into a crash. <i>Committed</i>: readable and writable. The change to committed
+/// nothing, and touching it is an error that some platforms turn into a crash. <i>Committed</i>: readable and writable. The change
+/// to committed
 /// finds the frame all zero, the first time and every time after a decommit; a commit of what is committed changes nothing.
 /// </para>
 /// <para>
@@ -102,10 +103,14 @@ public abstract unsafe class MemoryRegion : IDisposable
     /// <param name="length">Bytes, a multiple of <see cref="FrameSize"/>; 0 does nothing.</param>
     /// <param name="released">
     /// Bytes that went back to the system, resident or not: whole system pages only, so it can be less than <paramref name="length"/>
-    /// where the system's pages are larger than a frame (16 KiB on Apple silicon), and is 0 where the platform can't do it. The rest was cleared.
+    /// where the system's pages are larger than a frame (16 KiB on Apple silicon), and is 0 where the platform can't do it. The
+    /// rest was cleared.
     /// </param>
     /// <param name="failure">Why not. The content of the range is as it was then.</param>
     /// <returns>True if the whole range is decommitted now. A range that was never committed counts as well.</returns>
+    /// <remarks>
+    /// Where huge pages are in use, whole ones are better: to give back part of one it has to be split first, some 200 microseconds.
+    /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">The range is not whole frames of this region.</exception>
     /// <exception cref="ObjectDisposedException">The region was disposed.</exception>
     public bool TryDecommit(nuint offset, nuint length, out nuint released, out RegionFailure failure)
@@ -126,8 +131,8 @@ public abstract unsafe class MemoryRegion : IDisposable
     /// <returns>True if the system took the advice; false where there is no such advice or it covers no whole huge page.</returns>
     /// <remarks>
     /// Advice speaks of whole huge pages (2 MiB on x64): giving it passes over those that the range only covers in part, taking it
-    /// back includes them. A decommit of part of a huge page takes its advice back by itself, since <c>khugepaged</c> would
-    /// otherwise fill the hole again within seconds; give it anew when the whole is in use again.
+    /// back includes them. A decommit of part of a huge page splits it and takes its advice back by itself, since the kernel would
+    /// otherwise keep the memory and <c>khugepaged</c> would fill the hole again; give it anew when the whole is in use again.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">The range is not whole frames of this region.</exception>
     /// <exception cref="ObjectDisposedException">The region was disposed.</exception>

@@ -5,7 +5,8 @@ using System.Runtime.CompilerServices;
 namespace Quire;
 
 /// <summary>
-/// A table of <typeparamref name="T"/> in native memory, indexed by number: addresses for its whole capacity are reserved once, memory comes in
+/// A table of <typeparamref name="T"/> in native memory, indexed by number: addresses for its whole capacity are reserved once,
+/// memory comes in
 /// steps, and no entry ever moves, so a pointer into it stays good (the kernel's <c>vmemmap</c>).
 /// </summary>
 /// <remarks>
@@ -41,7 +42,8 @@ internal sealed unsafe class NativeMap<T> : IDisposable
         if (capacity == 0 || capacity > ((nuint)nint.MaxValue - StepBytes) / (nuint)sizeof(T))
         {
             throw new ArgumentOutOfRangeException(
-                nameof(capacity), $"A table of {capacity} entries of {sizeof(T)} bytes ({typeof(T).Name}) has no place in an address space.");
+                nameof(capacity),
+                $"A table of {capacity} entries of {sizeof(T)} bytes ({typeof(T).Name}) has no place in an address space.");
         }
 
         nuint bytes = NativeMemoryCalls.RoundUp(capacity * (nuint)sizeof(T), StepBytes);

@@ -46,6 +46,13 @@ internal abstract unsafe class NativeMemoryCalls
     /// <summary>Advises for or against huge pages.</summary>
     internal virtual RegionFailure AdviseHugePages(byte* address, nuint bytes, bool on) => RegionFailure.NotSupported;
 
+    /// <summary>
+    /// Breaks the huge page that may be behind this page into ordinary ones, without touching content. Best effort.
+    /// </summary>
+    internal virtual void SplitHugePage(byte* page)
+    {
+    }
+
     /// <summary>Releases what <see cref="Reserve"/> returned, all of it. <paramref name="bytes"/> are those asked for there.</summary>
     internal abstract void Release(byte* address, nuint bytes);
 

@@ -5,7 +5,8 @@ namespace Quire;
 /// <summary>A region inside a pinned array.</summary>
 /// <remarks>
 /// All of it can be touched at any time (the collector committed it), so a commit has nothing to do: the zeros it promises were made by
-/// the provider or by the last decommit. Invariant: the array is rooted from the constructor until <see cref="MemoryRegion.Dispose"/>, whoever
+/// the provider or by the last decommit. Invariant: the array is rooted from the constructor until <see
+/// cref="MemoryRegion.Dispose"/>, whoever
 /// drops this object: pointers into it live where the collector doesn't look.
 /// There is no huge-page advice here: it would outlive the array in the collector's heap.
 /// </remarks>
@@ -37,8 +38,6 @@ internal sealed unsafe class PinnedArrayRegion : MemoryRegion
     }
 
     public override int ArrayOffset => _arrayOffset;
-
-    internal override bool CommitsOnTouch => true;
 
     internal override void Verify()
     {

@@ -14,7 +14,8 @@ internal abstract unsafe partial class PosixMemoryCalls : NativeMemoryCalls
     internal sealed override nuint PageSize { get; } = (nuint)Environment.SystemPageSize;
 
     /// <inheritdoc/>
-    /// <remarks>Neither system counts a private anonymous mapping against memory before it is touched (unless Linux is told to never overcommit).</remarks>
+    /// <remarks>Neither system counts a private anonymous mapping against memory before it is touched (unless Linux is told to
+    /// never overcommit).</remarks>
     internal override bool CommitsOnTouch => true;
 
     /// <summary><c>MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE</c>, which each system numbers in its own way.</summary>

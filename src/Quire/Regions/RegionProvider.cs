@@ -43,7 +43,8 @@ public abstract class RegionProvider
 
     /// <summary>Reserves a range of addresses. Nothing of it may be touched before it is committed.</summary>
     /// <param name="bytes">How many bytes: above 0, a multiple of <see cref="MemoryRegion.FrameSize"/>.</param>
-    /// <param name="alignment">A power of two, at least <see cref="MemoryRegion.FrameSize"/>, of which the address shall be a multiple.</param>
+    /// <param name="alignment">A power of two, at least <see cref="MemoryRegion.FrameSize"/>, of which the address shall be a
+    /// multiple.</param>
     /// <param name="failure">Why there is no region; <see cref="RegionFailure.None"/> if there is one.</param>
     /// <returns>The region, or null. The caller disposes it.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The size or the alignment is none that any provider could serve.</exception>
@@ -52,14 +53,15 @@ public abstract class RegionProvider
         if (bytes == 0 || bytes % MemoryRegion.FrameSize != 0)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(bytes), $"Reserve of {bytes} bytes from '{Name}': the size must be a multiple of {MemoryRegion.FrameSize}, above 0.");
+                nameof(bytes),
+                $"Reserve of {bytes} bytes from '{Name}': the size must be a multiple of {MemoryRegion.FrameSize}, above 0.");
         }
 
         if (alignment < MemoryRegion.FrameSize || !BitOperations.IsPow2(alignment))
         {
             throw new ArgumentOutOfRangeException(
                 nameof(alignment),
-                $"Reserve of {bytes} bytes from '{Name}': the alignment {alignment} is not a power of two of at least {MemoryRegion.FrameSize}.");
+                $"Reserve of {bytes} bytes from '{Name}': alignment {alignment} is no power of two from {MemoryRegion.FrameSize} up.");
         }
 
         MemoryRegion? region = ReserveCore(bytes, alignment, out failure);

@@ -47,7 +47,8 @@ internal sealed unsafe partial class WindowsMemoryCalls : NativeMemoryCalls
         }
         else
         {
-            // Part of a reservation can't be released. So: find a range that is large enough, release it, and reserve the aligned part of it.
+            // Part of a reservation can't be released. So: find a range that is large enough, release it, and reserve the aligned
+            // part of it.
             for (int attempt = 0; aligned == null && attempt < AlignmentAttempts; attempt++)
             {
                 byte* room = VirtualAlloc(null, wanted + alignment, MEM_RESERVE, PAGE_NOACCESS);

@@ -39,7 +39,8 @@ public sealed unsafe class HostileRegionProvider(RegionProvider? inner = null) :
     /// <summary>Bytes that each region is short of what was asked for.</summary>
     public nuint ShortenBy { get; init; }
 
-    /// <summary>Regions lie between two walls without access: the byte before the first and the one behind the last fault. Mapped memory only.</summary>
+    /// <summary>Regions lie between two walls without access: the byte before the first and the one behind the last fault. Mapped
+    /// memory only.</summary>
     public bool Walls { get; init; }
 
     /// <summary>

@@ -22,7 +22,6 @@ public unsafe class HugePageAdviceTests
         Assert.DoesNotContain("hg", ProcessMemory.Flags(region.Base + (3 * s_huge)));
 
         Assert.True(region.AdviseHugePages(0, 2 * s_huge, false));
-        Assert.Equal(s_huge, region.HugePageBytes);
         Assert.Contains("nh", ProcessMemory.Flags(region.Base));
         Assert.Contains("nh", ProcessMemory.Flags(region.Base + s_huge));
         Assert.Contains("hg", ProcessMemory.Flags(region.Base + (2 * s_huge)));
@@ -38,7 +37,6 @@ public unsafe class HugePageAdviceTests
         Assert.True(region.AdviseHugePages(0, (2 * s_huge) - Frame, true));
         Assert.Equal(s_huge, region.HugePageBytes);
         Assert.True(region.AdviseHugePages(Frame, Frame, false));
-        Assert.Equal((nuint)0, region.HugePageBytes);
         Assert.Contains("nh", ProcessMemory.Flags(region.Base + s_huge - 1));
     }
 
@@ -85,6 +83,26 @@ public unsafe class HugePageAdviceTests
         Assert.Contains("hg", ProcessMemory.Flags(region.Base + s_huge));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_huge_page_with_a_hole_is_no_longer_one_whether_it_is_still_advised_or_not(bool advised)
+    {
+        using MappedRegion region = Reserve(2);
+        Assert.True(region.AdviseHugePages(0, region.Length, true));
+        MemoryRegionTests.Fill(region, 0, region.Length, 3);
+        Assert.SkipUnless(ProcessMemory.IsPartOfHugePage(region.Base) == true, "No huge page came, or the kernel doesn't tell.");
+        Assert.True(advised || region.AdviseHugePages(0, region.Length, false));
+
+        Assert.True(region.TryDecommit(s_huge - Frame, 2 * Frame, out _, out _));
+        Assert.False(ProcessMemory.IsPartOfHugePage(region.Base));
+        Assert.False(ProcessMemory.IsPartOfHugePage(region.Base + region.Length - 1));
+        MemoryRegionTests.AssertAll(region, 0, s_huge - Frame, 3);
+        MemoryRegionTests.AssertAll(region, s_huge - Frame, 2 * Frame, 0);
+        MemoryRegionTests.AssertAll(region, s_huge + Frame, s_huge - Frame, 3);
+        Assert.Equal((nuint)0, region.HugePageBytes);
+    }
+
     [Fact]
     public void Where_everybody_gets_huge_pages_a_hole_stays_open_too()
     {
@@ -112,7 +130,6 @@ public unsafe class HugePageAdviceTests
         advice.BeforeDecommit(start + (3 * s_huge) - Frame, start + (3 * s_huge));
         Assert.Equal(2 * s_huge, advice.Bytes);
         Assert.True(advice.TakeBack(start, start + (3 * s_huge)));
-        Assert.Equal((nuint)0, advice.Bytes);
         Assert.DoesNotContain("nh", ProcessMemory.Flags(outer.Base));
         Assert.Contains("nh", ProcessMemory.Flags(start));
         Assert.DoesNotContain("nh", ProcessMemory.Flags(start + (3 * s_huge)));
@@ -123,6 +140,65 @@ public unsafe class HugePageAdviceTests
     {
         using MemoryRegion region = RegionProvider.PinnedArrays.TryReserve(2 * s_huge, s_huge, out _)!;
         Assert.False(region.AdviseHugePages(0, region.Length, true));
+    }
+
+    [Fact]
+    public void Threads_that_advise_neighbouring_blocks_lose_no_advice()
+    {
+        const int Threads = 2;
+        ScriptedCalls calls = new() { AdviceIsFree = true };
+        using MappedRegion region = Reserve(Threads);
+        HugePageAdvice advice = new(calls, region.Base, region.Length);
+        byte* start = region.Base;
+        int ready = 0;
+        int[] lost = new int[Threads];
+        Thread[] threads = [.. Enumerable.Range(0, Threads).Select(id => new Thread(() =>
+        {
+            byte* block = start + ((nuint)id * s_huge);
+            Interlocked.Increment(ref ready);
+            while (Volatile.Read(ref ready) < Threads)
+            {
+            }
+
+            for (int i = 0; i < 200_000 && lost[id] == 0; i++)
+            {
+                // What was just advised must be taken back before a hole is made.
+                _ = advice.Give(block, block + s_huge);
+                int before = ScriptedCalls.AdviceTakenBackByThisThread;
+                advice.BeforeDecommit(block + Frame, block + (2 * Frame));
+                lost[id] += ScriptedCalls.AdviceTakenBackByThisThread == before ? 1 : 0;
+            }
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        Assert.Equal([0, 0], lost);
+        Assert.Equal((nuint)0, advice.Bytes);
+    }
+
+    [Fact]
+    public void While_a_hole_is_made_nobody_else_changes_the_bits()
+    {
+        using MappedRegion region = Reserve(2);
+        ScriptedCalls calls = new() { AdviceIsFree = true };
+        HugePageAdvice advice = new(calls, region.Base, region.Length);
+        byte* start = region.Base;
+        using ManualResetEventSlim entered = new();
+        bool letIn = false;
+        Thread other = new(() =>
+        {
+            _ = advice.Give(start + s_huge, start + (2 * s_huge));
+            entered.Set();
+        });
+        calls.OnTakeBack = () =>
+        {
+            other.Start();
+            letIn = entered.Wait(300);
+        };
+        Assert.True(advice.Give(start, start + s_huge));
+        advice.BeforeDecommit(start, start + Frame);
+        other.Join();
+        Assert.False(letIn);
+        Assert.Equal(s_huge, advice.Bytes);
     }
 
     private static MappedRegion Reserve(nuint blocks)

@@ -76,6 +76,11 @@ public unsafe class NativeMapTests
         Assert.True(map.TryEnsure(0, 0, out _));
         Assert.True(map.TryEnsure(map.Capacity, 0, out _));
         Assert.Equal(3, hostile.CallsOf(HostileCall.Commit));
+
+        // Ready ones in the middle are passed over too.
+        Assert.True(map.TryEnsure(6 * PerStep, 1, out _));
+        Assert.True(map.TryEnsure(5 * PerStep, 3 * PerStep, out _));
+        Assert.Equal(6, hostile.CallsOf(HostileCall.Commit));
         map.Verify();
     }
 
@@ -134,7 +139,7 @@ public unsafe class NativeMapTests
         int seed = Environment.TickCount;
         const int Threads = 4;
         const int Steps = 128;
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < 20; round++)
         {
             HostileRegionProvider hostile = new() { RevokeOnDecommit = true };
             using NativeMap<Entry> map = new(Steps * PerStep, hostile);
@@ -163,14 +168,70 @@ public unsafe class NativeMapTests
             Array.ForEach(threads, thread => thread.Start());
             Array.ForEach(threads, thread => thread.Join());
             Assert.All(errors, error => Assert.True(error is null, $"seed {seed} round {round}: {error}"));
-            Assert.True(map.CommittedBytes == Steps * Step, $"seed {seed} round {round}: {map.CommittedBytes / Step} steps ready of {Steps}");
+            nuint steps = map.CommittedBytes / Step;
+            Assert.True(steps == Steps, $"seed {seed} round {round}: {steps} steps ready of {Steps}");
             for (int entry = 0; entry < Steps * PerStep; entry++)
             {
                 long expected = entry % PerStep < Threads ? (entry / PerStep) + 1 : 0;
-                Assert.True(map.At((nuint)entry)->Value == expected, $"seed {seed} round {round}: entry {entry} holds {map.At((nuint)entry)->Value}");
+                long value = map.At((nuint)entry)->Value;
+                Assert.True(value == expected, $"seed {seed} round {round}: entry {entry} holds {value}");
             }
 
             map.Verify();
+        }
+    }
+
+    [Fact]
+    public void Threads_that_ensure_neighbouring_steps_lose_no_bit()
+    {
+        // Commits that cost nothing, so that the threads meet at the bits and not in the system.
+        const int Threads = 2;
+        const int Steps = 4096;
+        for (int round = 0; round < 50; round++)
+        {
+            using NativeMap<Entry> map = new(Steps * PerStep, new Committed());
+            int ready = 0;
+            Thread[] threads = [.. Enumerable.Range(0, Threads).Select(id => new Thread(() =>
+            {
+                Interlocked.Increment(ref ready);
+                while (Volatile.Read(ref ready) < Threads)
+                {
+                }
+
+                for (int step = id; step < Steps; step += Threads)
+                {
+                    _ = map.TryEnsure((nuint)(step * PerStep), 1, out _);
+                }
+            }))];
+            Array.ForEach(threads, thread => thread.Start());
+            Array.ForEach(threads, thread => thread.Join());
+            Assert.True(map.CommittedBytes == (nuint)Steps * Step, $"round {round}: {map.CommittedBytes / Step} steps ready of {Steps}");
+        }
+    }
+
+    private sealed class Committed : RegionProvider
+    {
+        public override RegionKind Kind => RegionKind.Mapped;
+
+        public override string Name => "committed";
+
+        protected override MemoryRegion? ReserveCore(nuint bytes, nuint alignment, out RegionFailure failure)
+        {
+            MemoryRegion? real = Mapped.TryReserve(bytes, alignment, out failure);
+            return real is not null && real.TryCommit(0, bytes, out failure) ? new Region(real) : null;
+        }
+
+        private sealed class Region(MemoryRegion real) : MemoryRegion(RegionKind.Mapped, real.Base, real.Length)
+        {
+            protected override RegionFailure CommitCore(nuint offset, nuint length) => RegionFailure.None;
+
+            protected override RegionFailure DecommitCore(nuint offset, nuint length, out nuint released)
+            {
+                real.TryDecommit(offset, length, out released, out RegionFailure failure);
+                return failure;
+            }
+
+            protected override void ReleaseCore(byte* address) => real.Dispose();
         }
     }
 }

@@ -24,10 +24,28 @@ internal static unsafe partial class ProcessMemory
 
     /// <summary>Bytes of the range in huge pages, if the range is mappings of its own.</summary>
     internal static nuint Huge(byte* address) =>
-        nuint.Parse(Field(address, "AnonHugePages:").Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture) * 1024;
+        nuint.Parse(Words(Field(address, "AnonHugePages:"))[0], CultureInfo.InvariantCulture) * 1024;
+
+    /// <summary>
+    /// Whether the page is part of a huge page of the kernel, mapped as one or not. Null where the kernel doesn't tell (it tells root).
+    /// </summary>
+    internal static bool? IsPartOfHugePage(byte* address)
+    {
+        try
+        {
+            const ulong FrameNumber = (1UL << 55) - 1;
+            const ulong Huge = 1UL << 22;
+            ulong frame = Entry("/proc/self/pagemap", (nuint)address / (nuint)Environment.SystemPageSize) & FrameNumber;
+            return frame == 0 ? null : (Entry("/proc/kpageflags", (nuint)frame) & Huge) != 0;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The flags of the mapping at an address: <c>hg</c> is advised huge, <c>nh</c> advised not.</summary>
-    internal static string[] Flags(byte* address) => Field(address, "VmFlags:").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+    internal static string[] Flags(byte* address) => Words(Field(address, "VmFlags:"));
 
     /// <summary>The protection of the mapping at an address, as in <c>rw-p</c>; empty if there is none.</summary>
     internal static string Protection(byte* address) =>
@@ -35,13 +53,14 @@ internal static unsafe partial class ProcessMemory
 
     /// <summary>How many mappings touch a range.</summary>
     internal static int Mappings(byte* address, nuint length) =>
-        File.ReadLines("/proc/self/maps").Count(line => Range(line, out nuint start, out nuint end) && start < (nuint)address + length && end > (nuint)address);
+        File.ReadLines("/proc/self/maps").Count(line =>
+            Range(line, out nuint start, out nuint end) && start < (nuint)address + length && end > (nuint)address);
 
     /// <summary>True if the byte can be read. The kernel tries, so that a fault is an answer and not the end of the process.</summary>
     internal static bool CanRead(byte* address)
     {
-        using SafeFileHandle file = File.OpenHandle(
-            Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.Write, options: FileOptions.DeleteOnClose);
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, options: FileOptions.DeleteOnClose);
         try
         {
             RandomAccess.Write(file, new ReadOnlySpan<byte>(address, 1), 0);
@@ -88,6 +107,17 @@ internal static unsafe partial class ProcessMemory
         throw new InvalidOperationException($"No {name} for 0x{(nuint)address:x}.");
     }
 
+    private static ulong Entry(string path, nuint index)
+    {
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+        file.Position = (long)(index * sizeof(ulong));
+        ulong entry = 0;
+        file.ReadExactly(MemoryMarshal.AsBytes(new Span<ulong>(ref entry)));
+        return entry;
+    }
+
+    private static string[] Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
     private static bool Holds(string line, byte* address) =>
         Range(line, out nuint start, out nuint end) && start <= (nuint)address && (nuint)address < end;
 
@@ -96,9 +126,11 @@ internal static unsafe partial class ProcessMemory
         end = 0;
         int dash = line.IndexOf('-', StringComparison.Ordinal);
         int space = line.IndexOf(' ', StringComparison.Ordinal);
-        return nuint.TryParse(dash < 0 ? "" : line[..dash], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out start)
-            && nuint.TryParse(space < dash ? "" : line[(dash + 1)..space], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out end);
+        return TryHex(dash < 0 ? "" : line[..dash], out start) && TryHex(space < dash ? "" : line[(dash + 1)..space], out end);
     }
+
+    private static bool TryHex(string text, out nuint value) =>
+        nuint.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int MemoryAdvise(byte* address, nuint bytes, int advice);

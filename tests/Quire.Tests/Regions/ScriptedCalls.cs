@@ -6,6 +6,9 @@ namespace Quire.Tests.Regions;
 /// </summary>
 internal sealed unsafe class ScriptedCalls(NativeMemoryCalls inner) : NativeMemoryCalls
 {
+    [ThreadStatic]
+    private static int t_takenBack;
+
     private int _releases;
 
     internal ScriptedCalls()
@@ -25,10 +28,15 @@ internal sealed unsafe class ScriptedCalls(NativeMemoryCalls inner) : NativeMemo
 
     internal bool NoDiscard { get; init; }
 
-    internal int Releases => Volatile.Read(ref _releases);
+    /// <summary>Advice is counted and goes no further.</summary>
+    internal bool AdviceIsFree { get; init; }
 
-    /// <summary>Called on entry of Release.</summary>
-    internal Action? OnRelease { get; init; }
+    /// <summary>Called when advice is taken back.</summary>
+    internal Action? OnTakeBack { get; set; }
+
+    internal static int AdviceTakenBackByThisThread => t_takenBack;
+
+    internal int Releases => Volatile.Read(ref _releases);
 
     internal override nuint PageSize => Page;
 
@@ -64,12 +72,26 @@ internal sealed unsafe class ScriptedCalls(NativeMemoryCalls inner) : NativeMemo
     internal override RegionFailure AdviseHugePages(byte* address, nuint bytes, bool on)
     {
         WholePages(address, bytes);
-        return inner.AdviseHugePages(address, bytes, on);
+        if (!on)
+        {
+            t_takenBack++;
+            OnTakeBack?.Invoke();
+        }
+
+        return AdviceIsFree ? RegionFailure.None : inner.AdviseHugePages(address, bytes, on);
+    }
+
+    internal override void SplitHugePage(byte* page)
+    {
+        WholePages(page, Page);
+        if (!AdviceIsFree)
+        {
+            inner.SplitHugePage(page);
+        }
     }
 
     internal override void Release(byte* address, nuint bytes)
     {
-        OnRelease?.Invoke();
         if (Interlocked.Increment(ref _releases) == 1)
         {
             inner.Release(address, RoundUp(bytes, Page));
