@@ -168,42 +168,6 @@ public unsafe class MappedRegionTests
     }
 
     [Fact]
-    public void Threads_that_dispose_at_once_release_once()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Stands on the Linux calls.");
-        const int Rounds = 2000;
-        ScriptedCalls[] calls = [.. Enumerable.Range(0, Rounds).Select(_ => new ScriptedCalls())];
-        MemoryRegion[] regions = [.. calls.Select(call => new MappedRegionProvider(call).TryReserve(Frame, Frame, out _)!)];
-        int[] arrived = new int[Rounds];
-        void Race()
-        {
-            for (int round = 0; round < Rounds; round++)
-            {
-                // Both must leave this loop within nanoseconds, so it only yields when the other has no core.
-                Interlocked.Increment(ref arrived[round]);
-                for (int spin = 1; Volatile.Read(ref arrived[round]) < 2; spin++)
-                {
-                    if (spin % 10_000 == 0)
-                    {
-                        Thread.Yield();
-                    }
-                }
-
-                regions[round].Dispose();
-            }
-        }
-
-        Thread other = new(Race);
-        other.Start();
-        Race();
-        other.Join();
-        for (int round = 0; round < Rounds; round++)
-        {
-            Assert.True(calls[round].Releases == 1, $"round {round}: {calls[round].Releases} releases");
-        }
-    }
-
-    [Fact]
     public void Where_a_platform_has_no_calls_every_reservation_says_so()
     {
         Assert.Null(new MappedRegionProvider(null).TryReserve(Frame, Frame, out RegionFailure failure));

@@ -174,6 +174,40 @@ public unsafe class MemoryRegionTests
         }
     }
 
+    [Fact]
+    public void Threads_that_dispose_at_once_release_once()
+    {
+        const int Rounds = 100_000;
+        CountingRegion[] regions = [.. Enumerable.Range(0, Rounds).Select(_ => new CountingRegion())];
+        int[] arrived = new int[Rounds];
+        void Race()
+        {
+            for (int round = 0; round < Rounds; round++)
+            {
+                // Both must leave this loop within nanoseconds, so it only yields when the other has no core.
+                Interlocked.Increment(ref arrived[round]);
+                for (int spin = 1; Volatile.Read(ref arrived[round]) < 2; spin++)
+                {
+                    if (spin % 10_000 == 0)
+                    {
+                        Thread.Yield();
+                    }
+                }
+
+                regions[round].Dispose();
+            }
+        }
+
+        Thread other = new(Race);
+        other.Start();
+        Race();
+        other.Join();
+        for (int round = 0; round < Rounds; round++)
+        {
+            Assert.True(regions[round].Releases == 1, $"round {round}: {regions[round].Releases} releases");
+        }
+    }
+
     internal static RegionProvider Provider(RegionKind kind) =>
         kind == RegionKind.Mapped ? RegionProvider.Mapped : RegionProvider.PinnedArrays;
 
@@ -187,5 +221,22 @@ public unsafe class MemoryRegionTests
     {
         int other = new ReadOnlySpan<byte>(region.Base + offset, checked((int)length)).IndexOfAnyExcept(value);
         Assert.True(other < 0, $"byte 0x{offset:x} + 0x{other:x} of the {region} is not 0x{value:x}");
+    }
+
+    private sealed class CountingRegion() : MemoryRegion(RegionKind.Mapped, (byte*)Frame, Frame)
+    {
+        private int _releases;
+
+        internal int Releases => _releases;
+
+        protected override RegionFailure CommitCore(nuint offset, nuint length) => RegionFailure.None;
+
+        protected override RegionFailure DecommitCore(nuint offset, nuint length, out nuint released)
+        {
+            released = 0;
+            return RegionFailure.NotSupported;
+        }
+
+        protected override void ReleaseCore(byte* address) => Interlocked.Increment(ref _releases);
     }
 }

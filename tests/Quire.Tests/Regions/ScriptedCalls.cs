@@ -9,8 +9,6 @@ internal sealed unsafe class ScriptedCalls(NativeMemoryCalls inner) : NativeMemo
     [ThreadStatic]
     private static int t_takenBack;
 
-    private int _releases;
-
     internal ScriptedCalls()
         : this(Current!)
     {
@@ -35,8 +33,6 @@ internal sealed unsafe class ScriptedCalls(NativeMemoryCalls inner) : NativeMemo
     internal Action? OnTakeBack { get; set; }
 
     internal static int AdviceTakenBackByThisThread => t_takenBack;
-
-    internal int Releases => Volatile.Read(ref _releases);
 
     internal override nuint PageSize => Page;
 
@@ -92,10 +88,7 @@ internal sealed unsafe class ScriptedCalls(NativeMemoryCalls inner) : NativeMemo
 
     internal override void Release(byte* address, nuint bytes)
     {
-        if (Interlocked.Increment(ref _releases) == 1)
-        {
-            inner.Release(address, RoundUp(bytes, Page));
-        }
+        inner.Release(address, RoundUp(bytes, Page));
     }
 
     private void WholePages(byte* address, nuint bytes)
