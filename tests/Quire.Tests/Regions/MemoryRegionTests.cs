@@ -177,7 +177,7 @@ public unsafe class MemoryRegionTests
     [Fact]
     public void Threads_that_dispose_at_once_release_once()
     {
-        const int Rounds = 100_000;
+        const int Rounds = 300_000;
         CountingRegion[] regions = [.. Enumerable.Range(0, Rounds).Select(_ => new CountingRegion())];
         int[] arrived = new int[Rounds];
         void Race()
