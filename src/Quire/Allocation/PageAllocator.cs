@@ -119,9 +119,19 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         PageDescriptor* head = PageMap.DescriptorOf(page._identity);
         if (head->Identity == page._identity && head->Owner == _id)
         {
+            // All that can be looked up before the locked instruction is: what stands after it waits for it.
+            PageMagazine? magazine = t_magazine;
+            bool plain = head->Summary == PageDescriptor.PlainInUse && temperature == PageTemperature.Hot && magazine != null && magazine.Allocator == this;
             if (PageRef.DecAndTest(head))
             {
-                Release(head, temperature);
+                if (plain)
+                {
+                    Keep(magazine!, head, page._identity + PageIdentity.GenerationOne);
+                }
+                else
+                {
+                    ReleaseSlow(head, temperature);
+                }
             }
 
             return;
@@ -131,23 +141,35 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     }
 
     /// <summary>Takes back a head page in use whose count has just become 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Release(PageDescriptor* head, PageTemperature temperature)
     {
         PageMagazine? magazine = t_magazine;
-        if (head->Summary == PageDescriptor.PlainInUse && head->RawRecords == 0
-            && magazine != null && magazine.Allocator == this && temperature == PageTemperature.Hot
-            && PagePreparation.TryEndGeneration(head))
+        if (head->Summary == PageDescriptor.PlainInUse && temperature == PageTemperature.Hot && magazine != null && magazine.Allocator == this)
         {
-            if (!magazine.TryPush(head))
-            {
-                SpillMagazine(magazine, head);
-            }
+            Keep(magazine, head, head->Identity + PageIdentity.GenerationOne);
+        }
+        else
+        {
+            ReleaseSlow(head, temperature);
+        }
+    }
 
+    /// <summary>Into the calling thread's magazine, at its next generation.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Keep(PageMagazine magazine, PageDescriptor* head, ulong next)
+    {
+        if (head->RawRecords != 0 || !PagePreparation.IsUsable(next))
+        {
+            ReleaseSlow(head, PageTemperature.Hot);
             return;
         }
 
-        ReleaseSlow(head, temperature);
+        // Happens before: a plain store; the page leaves this thread only through its magazine or a gate.
+        head->Identity = next;
+        if (!magazine.TryPush(head))
+        {
+            SpillMagazine(magazine, head);
+        }
     }
 
     void IPageOwner.Release(PageDescriptor* head, PageTemperature temperature) => Release(head, temperature);

@@ -170,7 +170,7 @@ public sealed unsafe partial class PageAllocator
             throw PageBug.ForeignPage(head, Name);
         }
 
-        page.PutSlow(1, temperature, file, line, member);
+        Page.PutSlow(page._identity, page.Ticket, 1, temperature, file, line, member);
     }
 
     private static void CheckRequest(int order, MigrateType type)

@@ -58,14 +58,16 @@ internal static unsafe class PagePreparation
     }
 
     /// <summary>Ends the handles to a page that nobody holds any more. False where its generations are used up: it must be retired.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryEndGeneration(PageDescriptor* head)
     {
-        // Happens before: a plain store; the page leaves this thread only through a gate or this thread's magazine.
-        ulong next = head->Identity + PageIdentity.GenerationOne;
-        head->Identity = next;
-        return next < RetireAtWord;
+        // Happens before: a plain store; the page leaves this thread only through a gate, or by the release of an unfreeze.
+        head->Identity += PageIdentity.GenerationOne;
+        return IsUsable(head->Identity);
     }
+
+    /// <summary>True while an identity's generation is not among the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsUsable(ulong identity) => identity < RetireAtWord;
 
     /// <summary>Clears the bytes of a page.</summary>
     internal static void Zero(PageDescriptor* head) => new Span<byte>(head->Address, PageMap.FrameSize << head->Order).Clear();

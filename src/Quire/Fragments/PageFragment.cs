@@ -34,7 +34,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     internal const int TicketShift = 32;
 
     internal readonly ulong _identity;
-    private readonly ulong _word;
+    internal readonly ulong _word;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal PageFragment(ulong identity, ulong word)
@@ -57,7 +57,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
         get
         {
             int length = (int)((uint)_word >> LengthShift);
-            return length != 0 ? length : HeadDescriptor("Length")->WholeLength;
+            return length != 0 ? length : WholeLength(_identity, _word);
         }
     }
 
@@ -116,7 +116,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
         PageFragmentCache? cache = PageFragmentCache.t_current;
         if (cache == null || !cache.TryGiveBack(_identity))
         {
-            FreeShared(file, line, member);
+            FreeShared(_identity, _word, file, line, member);
         }
     }
 
@@ -168,15 +168,15 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     internal PageDescriptor* HeadDescriptor(string operation)
     {
         PageDescriptor* page = PageMap.DescriptorOf(_identity);
-        return page->Identity == _identity ? page : AsPage.HeadDescriptor(operation);
+        return page->Identity == _identity ? page : Page.HeadDescriptorSlow(_identity, _word >> TicketShift, operation);
     }
 
-    /// <summary>One atomic: the way of every thread but the owner.</summary>
+    /// <summary>One atomic: the way of every thread but the owner. Static, with the handle's words, for the reason given in <see cref="Page.HeadDescriptorSlow"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal void FreeShared(string file, int line, string member)
+    internal static void FreeShared(ulong identity, ulong word, string file, int line, string member)
     {
-        PageDescriptor* page = PageMap.DescriptorOf(_identity);
-        if (page->Identity == _identity)
+        PageDescriptor* page = PageMap.DescriptorOf(identity);
+        if (page->Identity == identity)
         {
             if (PageRef.DecAndTest(page))
             {
@@ -186,18 +186,16 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
             return;
         }
 
-        FreeTracked(file, line, member);
-    }
-
-    private void FreeTracked(string file, int line, string member)
-    {
         PageFragmentCache? cache = PageFragmentCache.t_current;
-        if (cache != null && cache.Holds(_identity))
+        if (cache != null && cache.Holds(identity))
         {
-            cache.FreeTracked(this, file, line, member);
+            cache.FreeTracked(new PageFragment(identity, word), file, line, member);
             return;
         }
 
-        AsPage.PutSlow(1, PageTemperature.Hot, file, line, member);
+        Page.PutSlow(identity, word >> TicketShift, 1, PageTemperature.Hot, file, line, member);
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int WholeLength(ulong identity, ulong word) => Page.HeadDescriptorSlow(identity, word >> TicketShift, "Length")->WholeLength;
 }

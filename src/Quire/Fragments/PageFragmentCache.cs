@@ -192,7 +192,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     {
         if (!Holds(fragment._identity))
         {
-            fragment.FreeShared(file, line, member);
+            PageFragment.FreeShared(fragment._identity, fragment._word, file, line, member);
             return;
         }
 

@@ -56,7 +56,7 @@ public sealed unsafe partial class PageFragmentCache
     /// <exception cref="PageBugException">The page has fewer references. Nothing was changed.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is not positive.</exception>
     public static void Drain(Page page, int count, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        page.PutSlow(count, PageTemperature.Hot, file, line, member);
+        Page.PutSlow(page._identity, page.Ticket, count, PageTemperature.Hot, file, line, member);
 
     /// <summary>Drops all the cache's references, on its current page and on those it retained (<c>page_frag_cache_drain</c>). Fragments that are out live on. The cache can be used again.</summary>
     public void Drain()

@@ -78,7 +78,7 @@ public readonly unsafe partial struct Page : IEquatable<Page>
         get
         {
             PageDescriptor* page = PageMap.DescriptorOf(_identity);
-            return page->Identity == _identity ? page->Address : AddressSlow();
+            return page->Identity == _identity ? page->Address : AddressSlow(_identity, _ticket);
         }
     }
 
@@ -163,7 +163,7 @@ public readonly unsafe partial struct Page : IEquatable<Page>
     internal PageDescriptor* HeadDescriptor(string operation)
     {
         PageDescriptor* page = PageMap.DescriptorOf(_identity);
-        return page->Identity == _identity ? page : HeadDescriptorSlow(operation);
+        return page->Identity == _identity ? page : HeadDescriptorSlow(_identity, _ticket, operation);
     }
 
     /// <summary>The same, or null where the handle is stale.</summary>
@@ -190,27 +190,30 @@ public readonly unsafe partial struct Page : IEquatable<Page>
             : null;
     }
 
+    // The cold halves of inlined methods are static and get the two words: a call on the handle itself would take its address, and the caller would
+    // then keep it in memory instead of in registers, on the hot path too.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageDescriptor* HeadDescriptorSlow(string operation)
+    internal static PageDescriptor* HeadDescriptorSlow(ulong identity, ulong ticket, string operation)
     {
-        PageDescriptor* head = HeadOrNull();
+        Page page = new(PageIdentity.Unmarked(identity), (uint)ticket);
+        PageDescriptor* head = page.HeadOrNull();
         if (head == null)
         {
-            throw PageBug.Stale(_identity, operation);
+            throw PageBug.Stale(identity, operation);
         }
 
-        if (IsTracked && !Ledger.IsLive(Ticket, PageIdentity.Unmarked(head->Identity)))
+        if (page.IsTracked && !Ledger.IsLive(page.Ticket, PageIdentity.Unmarked(head->Identity)))
         {
-            throw PageBug.AlreadyPut(head, Ticket, operation);
+            throw PageBug.AlreadyPut(head, page.Ticket, operation);
         }
 
         return head;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private byte* AddressSlow()
+    private static byte* AddressSlow(ulong identity, ulong ticket)
     {
-        HeadDescriptor("Address");
-        return PageMap.DescriptorOf(_identity)->Address;
+        HeadDescriptorSlow(identity, ticket, "Address");
+        return PageMap.DescriptorOf(identity)->Address;
     }
 }

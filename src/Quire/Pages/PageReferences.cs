@@ -32,7 +32,7 @@ public readonly unsafe partial struct Page
     public Page Get([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageRef.AddReturn(HeadDescriptor("Get"), 1, "Get");
-        return Tracking.Active ? Recorded(1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+        return Tracking.Active ? Recorded(_identity, 1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
     }
 
     /// <summary>Takes many references with one atomic; the caller must own one (<c>folio_ref_add</c>).</summary>
@@ -46,7 +46,7 @@ public readonly unsafe partial struct Page
     public Page Get(int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageRef.AddReturn(HeadDescriptor("Get"), references, "Get");
-        return Tracking.Active ? Recorded(references, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+        return Tracking.Active ? Recorded(_identity, references, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
     }
 
     /// <summary>Takes one more reference unless half the range is used; the caller must own one (<c>try_get_page</c>). Not speculative.</summary>
@@ -101,7 +101,7 @@ public readonly unsafe partial struct Page
         }
 
         failure = PageGetFailure.None;
-        reference = Tracking.Active ? Recorded(1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+        reference = Tracking.Active ? Recorded(_identity, 1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
         return true;
     }
 
@@ -121,7 +121,7 @@ public readonly unsafe partial struct Page
             return;
         }
 
-        PutSlow(1, PageTemperature.Hot, file, line, member);
+        PutSlow(_identity, _ticket, 1, PageTemperature.Hot, file, line, member);
     }
 
     /// <summary>Drops many references with one atomic (<c>folio_put_refs</c>).</summary>
@@ -132,25 +132,25 @@ public readonly unsafe partial struct Page
     /// <exception cref="PageBugException">There are not so many. Nothing was changed.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is not positive.</exception>
     public void Put(int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        PutSlow(references, PageTemperature.Hot, file, line, member);
+        PutSlow(_identity, _ticket, references, PageTemperature.Hot, file, line, member);
 
     /// <summary>The cold way: tails, tracked handles, many references, stale handles.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal void PutSlow(int references, PageTemperature temperature, string file, int line, string member)
+    internal static void PutSlow(ulong identity, ulong ticket, int references, PageTemperature temperature, string file, int line, string member)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(references);
-        PageDescriptor* head = HeadOrNull();
+        PageDescriptor* head = new Page(PageIdentity.Unmarked(identity)).HeadOrNull();
         if (head == null)
         {
-            throw PageBug.Stale(_identity, "Put", file, line, member);
+            throw PageBug.Stale(identity, "Put", file, line, member);
         }
 
-        if (IsTracked)
+        if ((identity & PageIdentity.TrackedBit) != 0)
         {
-            ReleaseTicket(head, Ticket, references, "Put", file, line, member);
+            ReleaseTicket(head, (uint)ticket, references, "Put", file, line, member);
         }
 
-        DropLast(head, references, temperature, Ticket);
+        DropLast(head, references, temperature, (uint)ticket);
     }
 
     /// <summary>Ends a ticket before the count goes down, so that of two drops of one reference exactly one gets through.</summary>
@@ -180,10 +180,10 @@ public readonly unsafe partial struct Page
     private static void Free(PageDescriptor* head, PageTemperature temperature) => PageOwners.Find(head->Owner)!.Release(head, temperature);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private Page Recorded(int references, string file, int line, string member)
+    private static Page Recorded(ulong identity, int references, string file, int line, string member)
     {
-        ulong identity = PageIdentity.Unmarked(_identity);
-        PageDescriptor* head = HeadOrNull();
+        identity = PageIdentity.Unmarked(identity);
+        PageDescriptor* head = new Page(identity).HeadOrNull();
         uint bytes = (uint)FrameSize << head->Order;
         return new Page(identity, Ledger.Take(PageIdentity.Unmarked(head->Identity), references, bytes, HolderKind.Page, file, line, member));
     }
