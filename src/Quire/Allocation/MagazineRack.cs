@@ -23,7 +23,7 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
         {
             lock (_gate)
             {
-                return _all.Sum(entry => entry.Magazine.Count);
+                return _all.Sum(entry => entry.Magazine.Block->Count);
             }
         }
     }
@@ -56,6 +56,8 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
             }
         }
 
+        // The block that the thread used last may be one whose keeper was just forgotten: it is replaced here and now.
+        MagazineBlock.t_current = magazine.Block;
         return magazine;
     }
 
@@ -112,7 +114,7 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
     {
         lock (_gate)
         {
-            _all.ForEach(static entry => entry.Magazine.Close());
+            _all.ForEach(static entry => entry.Magazine.Block->Close());
             _all.Clear();
         }
     }
@@ -124,15 +126,15 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
         {
             foreach ((_, PageMagazine magazine) in _all)
             {
-                magazine.Verify();
+                magazine.Block->Verify();
             }
         }
     }
 
     private void Drain(PageMagazine magazine)
     {
-        Span<nint> pages = stackalloc nint[PageMagazine.Capacity];
-        int count = magazine.Revoke(pages);
+        Span<nint> pages = stackalloc nint[MagazineBlock.Capacity];
+        int count = magazine.Block->Revoke(pages);
         foreach (nint page in pages[..count])
         {
             ((PageDescriptor*)page)->State = PageState.Moving;

@@ -19,10 +19,6 @@ namespace Quire;
 /// </remarks>
 public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 {
-    /// <summary>The magazine that the thread used last; most threads use one allocator.</summary>
-    [ThreadStatic]
-    private static PageMagazine? t_magazine;
-
     private readonly ushort _id;
     private bool _disposed;
 
@@ -56,6 +52,8 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 
     internal PageAllocatorOptions Options { get; }
 
+    internal ushort Id => _id;
+
     internal BuddyZone Zone { get; }
 
     internal PageSections Sections { get; }
@@ -79,16 +77,20 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     {
         if (order == 0 && type == MigrateType.Unmovable && !Tracking.Active)
         {
-            PageMagazine? magazine = t_magazine;
-            if (magazine != null && magazine.Allocator == this && magazine.TryPop(out PageDescriptor* page))
+            MagazineBlock* magazine = MagazineBlock.t_current;
+            if (magazine != null && magazine->Owner == _id)
             {
-                if (PageRef.TryInit(page))
+                PageDescriptor* page = magazine->Pop();
+                if (page != null)
                 {
-                    page->Summary = PageDescriptor.PlainInUse;
-                    return new Page(page->Identity);
-                }
+                    if (PageRef.TryInit(page))
+                    {
+                        page->Summary = PageDescriptor.PlainInUse;
+                        return new Page(page->Identity);
+                    }
 
-                SetBadAside(page);
+                    SetBadAside(page);
+                }
             }
         }
 
@@ -120,13 +122,13 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         if (head->Identity == page._identity && head->Owner == _id)
         {
             // All that can be looked up before the locked instruction is: what stands after it waits for it.
-            PageMagazine? magazine = t_magazine;
-            bool plain = head->Summary == PageDescriptor.PlainInUse && temperature == PageTemperature.Hot && magazine != null && magazine.Allocator == this;
+            MagazineBlock* magazine = MagazineBlock.t_current;
+            bool plain = head->Summary == PageDescriptor.PlainInUse && temperature == PageTemperature.Hot && magazine != null && magazine->Owner == _id;
             if (PageRef.DecAndTest(head))
             {
                 if (plain)
                 {
-                    Keep(magazine!, head, page._identity + PageIdentity.GenerationOne);
+                    Keep(magazine, head, page._identity + PageIdentity.GenerationOne);
                 }
                 else
                 {
@@ -143,8 +145,8 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     /// <summary>Takes back a head page in use whose count has just become 0.</summary>
     internal void Release(PageDescriptor* head, PageTemperature temperature)
     {
-        PageMagazine? magazine = t_magazine;
-        if (head->Summary == PageDescriptor.PlainInUse && temperature == PageTemperature.Hot && magazine != null && magazine.Allocator == this)
+        MagazineBlock* magazine = MagazineBlock.t_current;
+        if (head->Summary == PageDescriptor.PlainInUse && temperature == PageTemperature.Hot && magazine != null && magazine->Owner == _id)
         {
             Keep(magazine, head, head->Identity + PageIdentity.GenerationOne);
         }
@@ -156,7 +158,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 
     /// <summary>Into the calling thread's magazine, at its next generation.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Keep(PageMagazine magazine, PageDescriptor* head, ulong next)
+    private void Keep(MagazineBlock* magazine, PageDescriptor* head, ulong next)
     {
         if (head->RawRecords != 0 || !PagePreparation.IsUsable(next))
         {
@@ -166,7 +168,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 
         // Happens before: a plain store; the page leaves this thread only through its magazine or a gate.
         head->Identity = next;
-        if (!magazine.TryPush(head))
+        if (!magazine->TryPush(head))
         {
             SpillMagazine(magazine, head);
         }

@@ -196,8 +196,9 @@ public sealed unsafe partial class PageAllocator
             return list.Take(new Span<nint>(ref one), type) == 1 ? (PageDescriptor*)one : null;
         }
 
-        PageMagazine magazine = t_magazine = _magazines.Mine();
-        if (magazine.TryPop(out PageDescriptor* page))
+        PageMagazine magazine = _magazines.Mine();
+        PageDescriptor* page = magazine.Block->Pop();
+        if (page != null)
         {
             page->State = PageState.Moving;
             return page;
@@ -224,8 +225,14 @@ public sealed unsafe partial class PageAllocator
             }
         }
 
-        int kept = magazine.Fill(batch[1..ready]);
-        list.Put(batch[(1 + kept)..ready], PageTemperature.Hot);
+        int kept = 1;
+        magazine.Touched = true;
+        while (kept < ready && magazine.Block->TryPush((PageDescriptor*)batch[kept]))
+        {
+            kept++;
+        }
+
+        list.Put(batch[kept..ready], PageTemperature.Hot);
         return (PageDescriptor*)batch[0];
     }
 
@@ -301,17 +308,18 @@ public sealed unsafe partial class PageAllocator
 
     /// <summary>The magazine is full: the pages freed longest ago go to the per-core list, so that who allocates there finds them.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SpillMagazine(PageMagazine magazine, PageDescriptor* head)
+    private void SpillMagazine(MagazineBlock* magazine, PageDescriptor* head)
     {
+        _magazines.Mine().Touched = true;
         Span<nint> batch = stackalloc nint[PerCoreList.Batch];
-        int taken = magazine.TakeOldest(batch);
+        int taken = magazine->TakeOldest(batch);
         foreach (nint page in batch[..taken])
         {
             ((PageDescriptor*)page)->State = PageState.Moving;
         }
 
         PerCore().Put(batch[..taken], PageTemperature.Hot);
-        if (!magazine.TryPush(head))
+        if (!magazine->TryPush(head))
         {
             head->State = PageState.Moving;
             nint one = (nint)head;
