@@ -9,11 +9,11 @@ namespace Quire;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Equation, for the current page and for every retained one: <c>count == bias + fragments out (+ references others took)</c>. The bias is the
-/// cache's own share of the count; it lies in the cache, so giving out a fragment touches no shared memory.
+/// Equation, for the current page and for every retained one: <c>count == bias + fragments out (+ references others took)</c>, where for the current page
+/// <c>bias == full bias - given out + given back</c>. The bias is the cache's own share of the count; it lies in the cache, so giving out a fragment touches no shared memory.
 /// </para>
 /// <para>
-/// A fragment moves the offset up and takes one from the bias. A free by the owner while the page is current gives one back: the
+/// A fragment moves the offset up and takes one from the bias, in one word. A free by the owner while the page is current gives one back: the
 /// handle's identity is compared with the current page's, which checks the generation too. Any other free is one
 /// atomic on the page. When the page is used up, the cache takes the first of these that works:
 /// reuse it in place, if everything came back (only through a freeze with the exact count, and with a new generation: a count that
@@ -39,10 +39,10 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     /// <summary>The references a page has in the cache's hands: more than fragments fit, by one at least, so that they never run out before the page does.</summary>
     internal const int FullBias = MaxSharedSize + 1;
 
-    private const ulong BiasOne = 1ul << 32;
+    private const ulong OneOut = 1ul << 32;
 
     /// <summary>Frees by the owner of references that others took only ever raise count and bias: from here on the excess goes back.</summary>
-    private const ulong BiasCeiling = (ulong)(1 << 20) << 32;
+    private const uint MostBack = 1 << 20;
 
     /// <summary>The identity of no page: what an empty cache compares handles with.</summary>
     private const ulong NoPage = ulong.MaxValue;
@@ -52,8 +52,11 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
 
     private readonly PageAllocator _allocator;
 
-    /// <summary>Bias in the high half, offset in the low: one word, so that taking a fragment is one load and one store.</summary>
-    private ulong _state;
+    /// <summary>Fragments given out of the current page in the high half, offset in the low: one word, so that taking a fragment is one load and one store.</summary>
+    private ulong _out;
+
+    /// <summary>References given back to the bias. Apart from <see cref="_out"/>, so that a run of frees does not wait for the run of takes before it.</summary>
+    private uint _back;
     private ulong _identity = NoPage;
     private uint _size;
     private PageDescriptor* _page;
@@ -70,7 +73,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     }
 
     /// <summary>The references that the cache has left on its current page.</summary>
-    public int Bias => (int)(_state >> 32);
+    public int Bias => _page == null ? 0 : BiasOf(_out, _back);
 
     /// <summary>Takes a fragment aligned to 8 bytes (<c>page_frag_alloc</c>).</summary>
     /// <param name="size">Bytes, 1 to 4 MiB.</param>
@@ -84,11 +87,11 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     public PageFragment Allocate(int size, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         // One unsigned comparison refuses 0, negative sizes and what does not fit, and can't wrap: offset <= _size.
-        ulong state = _state;
+        ulong state = _out;
         uint offset = (uint)state;
         if ((uint)(size - 1) < _size - offset && !Tracking.Active)
         {
-            _state = state + (((uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1)) - BiasOne;
+            _out = state + OneOut + (((uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1));
             return new PageFragment(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift));
         }
 
@@ -106,11 +109,11 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageFragment Allocate(int size, out Span<byte> bytes, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
-        ulong state = _state;
+        ulong state = _out;
         uint offset = (uint)state;
         if ((uint)(size - 1) < _size - offset && !Tracking.Active)
         {
-            _state = state + (((uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1)) - BiasOne;
+            _out = state + OneOut + (((uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1));
             bytes = new Span<byte>(_base + offset, size);
             return new PageFragment(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift));
         }
@@ -161,13 +164,13 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
             return false;
         }
 
-        ulong state = _state + BiasOne;
-        if (state >= BiasCeiling)
+        uint back = _back + 1;
+        if (back >= MostBack)
         {
-            state = WithoutExcess(state);
+            back = WithoutExcess(back);
         }
 
-        _state = state;
+        _back = back;
         return true;
     }
 
@@ -179,8 +182,8 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
             return false;
         }
 
-        ulong state = _state + ((ulong)(uint)references << 32);
-        _state = state >= BiasCeiling ? WithoutExcess(state) : state;
+        uint back = _back + (uint)references;
+        _back = back >= MostBack ? WithoutExcess(back) : back;
         return true;
     }
 
@@ -199,14 +202,16 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
         FreeTracked(fragment, file, line, member);
     }
 
-    /// <summary>Gives back what the bias has above a full one; returns the state that is left.</summary>
+    /// <summary>Gives what the bias would have above a full one back to the page; returns what is left of <paramref name="back"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong WithoutExcess(ulong state)
+    private uint WithoutExcess(uint back)
     {
-        int excess = (int)(state >> 32) - FullBias;
+        int excess = BiasOf(_out, back) - FullBias;
         PageRef.SubNotLast(_page, excess, "Free");
-        return state - ((ulong)(uint)excess << 32);
+        return back - (uint)excess;
     }
+
+    private static int BiasOf(ulong given, uint back) => FullBias - (int)(given >> 32) + (int)back;
 
     /// <summary>A fragment of the current page that has a ticket.</summary>
     internal void FreeTracked(PageFragment fragment, string file, int line, string member)
@@ -234,11 +239,11 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
         // Twice at most: a fallback page of order 0 may be too small, and then the request gets a page of its own. The cache keeps its page.
         for (int attempt = 0; attempt < 2 && size <= MaxSharedSize; attempt++)
         {
-            uint offset = ((uint)_state + (uint)alignment - 1) & ~((uint)alignment - 1);
+            uint offset = ((uint)_out + (uint)alignment - 1) & ~((uint)alignment - 1);
             if (offset <= _size && (uint)size <= _size - offset && alignment <= (int)_size)
             {
                 uint next = (offset + (uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1);
-                _state = (((_state >> 32) - 1) << 32) | next;
+                _out = (((_out >> 32) + 1) << 32) | next;
                 fragment = PageFragment.Recorded(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift), size, file, line, member);
                 return true;
             }

@@ -82,10 +82,11 @@ public sealed unsafe partial class PageFragmentCache
     int IBiasOwner.BiasOn(PageDescriptor* head)
     {
         // Read while the owner works: right as of some moment during the call, like everything that is said of a live page.
-        ulong state = Atomic.LoadAcquire(ref _state);
+        ulong given = Atomic.LoadAcquire(ref _out);
+        uint back = Atomic.LoadAcquire(ref _back);
         if (Atomic.LoadAcquire(ref _identity) == head->Identity)
         {
-            return (int)(state >> 32);
+            return BiasOf(given, back);
         }
 
         foreach (ref ulong slot in _retained.AsSpan())
@@ -106,13 +107,13 @@ public sealed unsafe partial class PageFragmentCache
         Invariant.Holds(_next - _oldest <= RetainedPages, "a fragment cache retains {0} pages", _next - _oldest);
         if (_page == null)
         {
-            Invariant.Holds(_identity == NoPage && _size == 0 && _state == 0, "an empty fragment cache has a size of {0}", _size);
+            Invariant.Holds(_identity == NoPage && _size == 0 && _out == 0 && _back == 0, "an empty fragment cache has a size of {0}", _size);
             return;
         }
 
         Invariant.Holds(_page->Identity == _identity, "the current page of a fragment cache, 0x{0:x}, is another by now", _page->Frame);
         Invariant.Holds(Bias > 0 && Bias <= PageRef.Count(_page), "the bias of a fragment cache on page 0x{0:x} is not within its count", _page->Frame);
-        Invariant.Holds((uint)_state <= _size && _size == (uint)PageMap.FrameSize << _page->Order, "the offset of a fragment cache is outside page 0x{0:x}", _page->Frame);
+        Invariant.Holds((uint)_out <= _size && _size == (uint)PageMap.FrameSize << _page->Order, "the offset of a fragment cache is outside page 0x{0:x}", _page->Frame);
         Invariant.Holds(_page->Type == MigrateType.Unmovable, "fragment page 0x{0:x} is not unmovable", _page->Frame);
     }
 
@@ -224,7 +225,8 @@ public sealed unsafe partial class PageFragmentCache
         _base = page->Address;
         _identity = page->Identity;
         _size = (uint)PageMap.FrameSize << page->Order;
-        _state = (ulong)FullBias << 32;
+        _out = 0;
+        _back = 0;
         page->BiasOwner = _id;
     }
 
@@ -236,7 +238,8 @@ public sealed unsafe partial class PageFragmentCache
             _page = null;
             _identity = NoPage;
             _size = 0;
-            _state = 0;
+            _out = 0;
+            _back = 0;
         }
     }
 
@@ -254,7 +257,7 @@ public sealed unsafe partial class PageFragmentCache
     private void RetainCurrent()
     {
         PageDescriptor* page = _page;
-        ulong entry = (_state & ~(ulong)uint.MaxValue) | page->Frame;
+        ulong entry = ((ulong)(uint)Bias << 32) | page->Frame;
         Forget(page);
         if (_next - _oldest == RetainedPages)
         {
