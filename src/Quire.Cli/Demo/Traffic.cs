@@ -31,6 +31,9 @@ internal sealed class Traffic : IDisposable
     private long _verified;
     private long _fragments;
     private long _dropped;
+    private long _taken;
+    private long _droppedByForwarder;
+    private long _droppedByKeeper;
 
     internal Traffic(PageAllocator allocator, RecentPayloads recent)
     {
@@ -44,6 +47,13 @@ internal sealed class Traffic : IDisposable
     internal long Verified => Volatile.Read(ref _verified);
     internal long Fragments => Volatile.Read(ref _fragments);
     internal long Dropped => Volatile.Read(ref _dropped);
+
+    /// <summary>References to fragments taken, by allocation and by get; read once the threads have ended.</summary>
+    internal long ReferencesTaken => _taken;
+
+    /// <summary>References to fragments dropped, on whatever thread; read once the threads have ended.</summary>
+    internal long ReferencesDropped => _droppedByForwarder + _droppedByKeeper + _dropped;
+
     internal Exception? Fault => Volatile.Read(ref _fault);
 
     private bool Stopping => Volatile.Read(ref _stopping) != 0;
@@ -115,6 +125,7 @@ internal sealed class Traffic : IDisposable
             _receivedBytes += length;
 
             PageFragment shared = fragment.Get();
+            _taken += 2;
             Hand(_toForward, fragment, cache);
             Hand(_toKeep, shared, cache);
         }
@@ -143,6 +154,7 @@ internal sealed class Traffic : IDisposable
             }
 
             PageFragment.Free(batch[..count]);
+            _droppedByForwarder += count;
         }
     }
 
@@ -155,6 +167,7 @@ internal sealed class Traffic : IDisposable
             {
                 _recent.Keep(fragment.Span);
                 fragment.Free();
+                _droppedByKeeper++;
             }
         }
     }
