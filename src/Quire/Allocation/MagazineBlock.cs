@@ -49,9 +49,11 @@ internal unsafe struct MagazineBlock
     internal PageDescriptor* Pop()
     {
         Volatile.Write(ref _busy, 1);
-        int count = _count;
+
+        // The look at the revocation comes first: a count read before it may be from before a revocation that has ended since.
+        int count;
         PageDescriptor* page = null;
-        if (Volatile.Read(ref _revoked) == 0 && count != 0)
+        if (Volatile.Read(ref _revoked) == 0 && (count = _count) != 0)
         {
             page = (PageDescriptor*)_slots[--count];
             _count = count;
@@ -66,8 +68,8 @@ internal unsafe struct MagazineBlock
     internal bool TryPush(PageDescriptor* page)
     {
         Volatile.Write(ref _busy, 1);
-        int count = _count;
-        bool fits = Volatile.Read(ref _revoked) == 0 && count != Capacity;
+        int count = Capacity;
+        bool fits = Volatile.Read(ref _revoked) == 0 && (count = _count) != Capacity;
         if (fits)
         {
             page->Summary = PageDescriptor.PlainInMagazine;

@@ -3,8 +3,8 @@ namespace Quire;
 /// <summary>Makes the exceptions of the page room: one sentence what, the page as it is, and who was there before where the ledger knows.</summary>
 internal static unsafe class PageBug
 {
-    internal static PageBugException SetOfOwned(PageDescriptor* head) =>
-        Bug(head, $"Set or Init on {Name(head)}: its count is {PageRef.Count(head)}, and a count may be set only while it is 0.");
+    internal static PageBugException SetOfOwned(PageDescriptor* head, int count) =>
+        Bug(head, $"Set to {count} of {Name(head)}: its count is {PageRef.Count(head)}{(PageRef.IsFrozen(head) ? " (frozen)" : "")}; a count may be set only while it is 0, and never below.");
 
     internal static Exception CannotAdd(PageDescriptor* head, int references, bool frozen, string operation)
     {

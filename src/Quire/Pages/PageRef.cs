@@ -118,9 +118,17 @@ public struct PageRef
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is not positive.</exception>
     public static unsafe bool AddUnless(Page page, int references, int unless, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(references);
         PageDescriptor* head = page.HeadOrNull();
         if (head == null || !AddUnless(head, references, unless))
         {
+            return false;
+        }
+
+        // Who owns no reference may have lost the page between the look-up and the get: get, then check.
+        if (page.HeadOrNull() != head)
+        {
+            Page.DropLast(head, references);
             return false;
         }
 
@@ -140,13 +148,16 @@ public struct PageRef
     /// <summary>True between <see cref="Freeze"/> and <see cref="Unfreeze"/>.</summary>
     internal static unsafe bool IsFrozen(PageDescriptor* head) => Atomic.LoadAcquire(ref head->Ref._count) == FrozenWord;
 
+    /// <summary>True where the count is 0 and the page is not frozen either.</summary>
+    internal static unsafe bool IsFree(PageDescriptor* head) => Atomic.LoadAcquire(ref head->Ref._count) == 0;
+
     /// <summary>Sets the count of a page that nobody can reach (<c>set_page_count</c>): legal only while it is 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe void Set(PageDescriptor* head, int count)
     {
-        if (head->Ref._count != 0)
+        if (head->Ref._count != 0 || count < 0)
         {
-            throw PageBug.SetOfOwned(head);
+            throw PageBug.SetOfOwned(head, count);
         }
 
         // Happens before: a plain store is enough. The page came to this thread through a list whose gate ordered it, and

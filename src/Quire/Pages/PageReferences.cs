@@ -75,34 +75,53 @@ public readonly unsafe partial struct Page
     /// <param name="file">Filled in by the compiler.</param>
     /// <param name="line">Filled in by the compiler.</param>
     /// <param name="member">Filled in by the compiler.</param>
-    /// <returns>False where the page is free, frozen, or another one by now.</returns>
+    /// <returns>False where the page is free, frozen, or another one by now, or its count is at its bound.</returns>
     public bool TryGet(out Page reference, out PageGetFailure failure, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
-        reference = default;
+        // `handle.TryGet(out handle, ...)` is natural to write: nothing of this handle is read after `reference` was assigned.
+        failure = TryTake();
+        reference = failure != PageGetFailure.None ? default
+            : Tracking.Active ? Recorded(_identity, 1, file, line, member)
+            : new Page(PageIdentity.Unmarked(_identity));
+        return failure == PageGetFailure.None;
+    }
+
+    private PageGetFailure TryTake()
+    {
         PageDescriptor* head = HeadOrNull();
         if (head == null)
         {
-            failure = PageGetFailure.Freed;
-            return false;
+            return PageGetFailure.Freed;
         }
 
-        if (!PageRef.AddUnless(head, 1, 0))
+        // The bound holds here too: who takes without end must not bring the owners to the end of the range.
+        if (PageRef.Count(head) >= PageRef.Bound)
         {
-            failure = PageRef.IsFrozen(head) ? PageGetFailure.Frozen : PageGetFailure.Freed;
-            return false;
+            return PageGetFailure.NearOverflow;
+        }
+
+        while (!PageRef.AddUnless(head, 1, 0))
+        {
+            // Each answer is one load. Neither: the page was frozen at the get and is not any more.
+            if (PageRef.IsFree(head))
+            {
+                return PageGetFailure.Freed;
+            }
+
+            if (PageRef.IsFrozen(head))
+            {
+                return PageGetFailure.Frozen;
+            }
         }
 
         // Between the look-up and the get the page may have been freed and taken again by somebody else: get, then check.
         if (HeadOrNull() != head)
         {
             DropLast(head, 1);
-            failure = PageGetFailure.Freed;
-            return false;
+            return PageGetFailure.Freed;
         }
 
-        failure = PageGetFailure.None;
-        reference = Tracking.Active ? Recorded(_identity, 1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
-        return true;
+        return PageGetFailure.None;
     }
 
     /// <summary>Drops the reference that this handle stands for; the last one frees the page (<c>put_page</c>).</summary>
@@ -163,7 +182,7 @@ public readonly unsafe partial struct Page
         }
     }
 
-    private static void DropLast(PageDescriptor* head, int references, PageTemperature temperature = PageTemperature.Hot, uint ticket = 0)
+    internal static void DropLast(PageDescriptor* head, int references, PageTemperature temperature = PageTemperature.Hot, uint ticket = 0)
     {
         if (PageRef.SubReturn(head, references, "Put") == 0)
         {
