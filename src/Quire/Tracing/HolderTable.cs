@@ -9,12 +9,12 @@ namespace Quire;
 /// <see cref="HolderRow.IsStructural"/>) comes after what somebody took and has not given back; within each, age beats size.
 /// Immutable; safe on any thread.
 /// <code>
-/// held: 209 references to 204 pages by 3 sites, oldest 480 ms
-///   SITE                     KIND      REFS  PAGES       USED / PINNED  OLDEST  THREADS
-///   Parser.cs:141 KeepHeader fragment   188    188  4.2 KiB /  752 KiB  480 ms  T9
-///   Retry.cs:57 Enqueue      fragment    20     16   29 KiB /   64 KiB   12 ms  T2 "retry"
-///   (+2 more sites)                       1      1
-///   untracked                             4      2                              taken before tracking, or with the ledger full
+/// held: 268 references to 204 pages by 3 sites, and 4 untracked, oldest 1 min
+///   SITE                      KIND        REFS  PAGES      USED / PINNED  OLDEST  THREADS
+///   Parser.cs:141 KeepHeader  fragment     188    188  4.2 KiB / 752 KiB  480 ms  T9
+///   Retry.cs:57 Enqueue       fragment      20     16    29 KiB / 64 KiB   12 ms  T9 "retry"
+///   Cache.cs:9 Refill         cache bias    60      1          - / 4 KiB   1 min  T9
+///   untracked                                4      2                             taken before tracking, or with the ledger full
 /// </code>
 /// </remarks>
 public sealed class HolderTable

@@ -17,7 +17,7 @@ namespace Quire;
 /// <para>A record that was released keeps who took it and who released it until it is taken again: that is what a second release is told.</para>
 /// </remarks>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
-internal struct LedgerRecord
+internal unsafe struct LedgerRecord
 {
     internal const int Size = 64;
 
@@ -34,6 +34,29 @@ internal struct LedgerRecord
     internal uint Stamps;       // touches since the take; 0: the fields Last* mean nothing yet
     internal uint Next;         // ticket of the page's next raw record, under the gate of the page's chain
     internal uint Kind;         // HolderKind
+
+    /// <summary>Copies all that readers may see, as of a state just read. To be believed only if <see cref="IsUnchanged"/> afterwards.</summary>
+    internal static LedgerRecord Copy(LedgerRecord* record, ulong state) => new()
+    {
+        // Happens before: each load acquires, so the state that is read again afterwards is at least as new as any of these.
+        State = state,
+        Stamps = Atomic.LoadAcquire(ref record->Stamps),
+        Identity = Atomic.LoadAcquire(ref record->Identity),
+        TakenAt = Atomic.LoadAcquire(ref record->TakenAt),
+        TakenSite = Atomic.LoadAcquire(ref record->TakenSite),
+        TakenThread = Atomic.LoadAcquire(ref record->TakenThread),
+        Bytes = Atomic.LoadAcquire(ref record->Bytes),
+        Scope = Atomic.LoadAcquire(ref record->Scope),
+        LastAfter = Atomic.LoadAcquire(ref record->LastAfter),
+        LastSite = Atomic.LoadAcquire(ref record->LastSite),
+        LastThread = Atomic.LoadAcquire(ref record->LastThread),
+        Kind = Atomic.LoadAcquire(ref record->Kind),
+    };
+
+    /// <summary>True if no one wrote the record between the reading of the copy's state and now: then the copy is of one moment.</summary>
+    /// <remarks>The state first, the stamps after it: a touch counts before it makes the record live again, with the same state as before.</remarks>
+    internal static bool IsUnchanged(LedgerRecord* record, in LedgerRecord copy) =>
+        Atomic.LoadAcquire(ref record->State) == copy.State && Atomic.LoadAcquire(ref record->Stamps) == copy.Stamps;
 }
 
 /// <summary>The word that decides about a record, and the ticket that names one of its incarnations.</summary>

@@ -12,6 +12,8 @@ namespace Quire;
 /// batch. The alternative, lists that send each record home to the thread that took it, was rejected: it costs a second atomic
 /// at each remote release, it leaves a dead thread's records to be hunted for, and a thread that took a million and then
 /// idles would sit on them. A batch costs one short lock in 128 takes.
+/// What it costs: up to <see cref="LedgerRing.Capacity"/> free records stay with each thread, so a ledger near its limit may refuse one thread
+/// while another has some to spare.
 /// The pool is a stack, so that after a burst the records in use stay those whose cache lines are warm; the rings are queues, which is what keeps
 /// the memory of the last releases.
 /// </para>
@@ -47,7 +49,7 @@ internal sealed unsafe class LedgerRecords : IDisposable
     internal uint Carved => Atomic.LoadAcquire(ref _carved);
 
     /// <summary>Bytes of the machine's memory set aside for records.</summary>
-    internal long Bytes => (long)Volatile.Read(ref _chunkCount) * ChunkRecords * LedgerRecord.Size;
+    internal long Bytes => (long)Atomic.LoadAcquire(ref _chunkCount) * ChunkRecords * LedgerRecord.Size;
 
     /// <summary>The record of an index that was given out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,7 +123,7 @@ internal sealed unsafe class LedgerRecords : IDisposable
     {
         while (true)
         {
-            uint[] copy = new uint[Volatile.Read(ref _pooled)];
+            uint[] copy = new uint[Atomic.LoadAcquire(ref _pooled)];
             _gate.Enter();
             bool same = copy.Length == (int)_pooled;
             if (same)
@@ -163,7 +165,7 @@ internal sealed unsafe class LedgerRecords : IDisposable
         try
         {
             block = NativeMemory.AllocZeroed(((nuint)ChunkRecords * LedgerRecord.Size) + 64);
-            if ((chunks + 1) * ChunkRecords > Volatile.Read(ref _poolCapacity))
+            if ((chunks + 1) * ChunkRecords > Atomic.LoadAcquire(ref _poolCapacity))
             {
                 capacity = (uint)System.Numerics.BitOperations.RoundUpToPowerOf2((chunks + 1) * ChunkRecords);
                 pool = (uint*)NativeMemory.Alloc(capacity, sizeof(uint));

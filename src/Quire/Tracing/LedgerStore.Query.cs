@@ -142,8 +142,8 @@ internal sealed unsafe partial class LedgerStore
 
             if (phase == LedgerState.Live)
             {
-                copy = CopyFields(record, state);
-                if (IsUnchanged(record, copy))
+                copy = LedgerRecord.Copy(record, state);
+                if (LedgerRecord.IsUnchanged(record, copy))
                 {
                     return true;
                 }
@@ -152,27 +152,6 @@ internal sealed unsafe partial class LedgerStore
             spin.SpinOnce(sleep1Threshold: -1);
         }
     }
-
-    private static LedgerRecord CopyFields(LedgerRecord* record, ulong state) => new()
-    {
-        // Happens before: each load acquires, so the state that is read again afterwards is at least as new as any of these.
-        State = state,
-        Stamps = Atomic.LoadAcquire(ref record->Stamps),
-        Identity = Atomic.LoadAcquire(ref record->Identity),
-        TakenAt = Atomic.LoadAcquire(ref record->TakenAt),
-        TakenSite = Atomic.LoadAcquire(ref record->TakenSite),
-        TakenThread = Atomic.LoadAcquire(ref record->TakenThread),
-        Bytes = Atomic.LoadAcquire(ref record->Bytes),
-        Scope = Atomic.LoadAcquire(ref record->Scope),
-        LastAfter = Atomic.LoadAcquire(ref record->LastAfter),
-        LastSite = Atomic.LoadAcquire(ref record->LastSite),
-        LastThread = Atomic.LoadAcquire(ref record->LastThread),
-        Kind = Atomic.LoadAcquire(ref record->Kind),
-    };
-
-    // The state first, the stamps after it: a touch counts before it makes the record live again.
-    private static bool IsUnchanged(LedgerRecord* record, in LedgerRecord copy) =>
-        Atomic.LoadAcquire(ref record->State) == copy.State && Atomic.LoadAcquire(ref record->Stamps) == copy.Stamps;
 
     private Holder Show(uint index, in LedgerRecord copy, ulong now) => new()
     {
@@ -196,8 +175,8 @@ internal sealed unsafe partial class LedgerStore
     /// <summary>Tells about a record in the given state, live or free. False when the state moved on meanwhile.</summary>
     private bool TryExplain(LedgerRecord* record, ulong state, [NotNullWhen(true)] out LedgerConflict? conflict)
     {
-        LedgerRecord copy = CopyFields(record, state);
-        if (!IsUnchanged(record, copy))
+        LedgerRecord copy = LedgerRecord.Copy(record, state);
+        if (!LedgerRecord.IsUnchanged(record, copy))
         {
             conflict = null;
             return false;

@@ -46,7 +46,7 @@ internal sealed unsafe partial class LedgerStore
         ulong passed = _records.Carved;
         foreach (nint ring in _threads.Rings())
         {
-            passed += (ulong)Volatile.Read(ref ((LedgerRing*)ring)->Head) + Volatile.Read(ref ((LedgerRing*)ring)->Tail);
+            passed += (ulong)Atomic.LoadAcquire(ref ((LedgerRing*)ring)->Head) + Atomic.LoadAcquire(ref ((LedgerRing*)ring)->Tail);
         }
 
         return passed;
@@ -68,8 +68,8 @@ internal sealed unsafe partial class LedgerStore
         foreach (nint address in _threads.Rings())
         {
             LedgerRing* ring = (LedgerRing*)address;
-            uint tail = Volatile.Read(ref ring->Tail);
-            uint head = Volatile.Read(ref ring->Head);
+            uint tail = Atomic.LoadAcquire(ref ring->Tail);
+            uint head = Atomic.LoadAcquire(ref ring->Head);
             if (tail - head > LedgerRing.Capacity)
             {
                 return $"a ring holds {tail - head} records";

@@ -57,6 +57,9 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     /// <summary>Takes that got no record, because the maximum was reached or memory was out.</summary>
     internal long Untracked => Volatile.Read(ref _untracked);
 
+    /// <summary>The records themselves, for tests.</summary>
+    internal LedgerRecords Records => _records;
+
     /// <summary>Records that have ever been in use, now live or free.</summary>
     internal int CarvedRecords => (int)_records.Carved;
 

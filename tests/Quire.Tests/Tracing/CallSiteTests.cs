@@ -70,4 +70,24 @@ public class CallSiteTests
         Assert.Equal(Sites, numbers[0].Distinct().Count());
         Assert.Equal(0, CallSiteTable.Dropped);
     }
+
+    [Fact]
+    public void Sites_that_the_hash_cannot_tell_apart_have_their_own_numbers_and_allocate_nothing()
+    {
+        // One line, one length, one end: more of them than there are probes.
+        string[] files = [.. Enumerable.Range(0, 60).Select(i => $"{i:00}/Colliding.cs")];
+        uint[] numbers = [.. files.Select(file => CallSiteTable.NumberOf(file, 77, "M"))];
+        Assert.Equal(files.Length, numbers.Distinct().Count());
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < files.Length; i++)
+        {
+            if (CallSiteTable.NumberOf(files[i], 77, "M") != numbers[i])
+            {
+                Assert.Fail($"{files[i]} has another number now");
+            }
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.All(Enumerable.Range(0, files.Length), i => Assert.Equal(files[i], CallSiteTable.SiteOf(numbers[i]).File));
+    }
 }

@@ -7,6 +7,7 @@ public sealed class LedgerStressTests : IDisposable
 {
     private const int Threads = 4;
     private const ulong Page = (1ul << 28) | 1;
+    private static readonly string[] s_stressNames = [.. Enumerable.Range(0, Threads).Select(me => $"stress {me}")];
     private static readonly TimeSpan s_length = TimeSpan.FromMilliseconds(700);
 
     private readonly LedgerStore _ledger = new();
@@ -153,6 +154,74 @@ public sealed class LedgerStressTests : IDisposable
         Assert.True(_ledger.Verify());
 
         static int References(ulong identity) => (int)(identity >> 5 & 0xFFFF) + 1;
+    }
+
+    [Fact]
+    public void A_reader_beside_two_that_touch_one_record_never_mixes_their_stamps()
+    {
+        // The state looks the same before and after a whole touch: only the count of stamps tells.
+        uint ticket = _ledger.Take(Page, 1, 0, HolderKind.Page, "Touch.cs", 99, "Take");
+        int[] scopes = [.. Enumerable.Range(0, Threads).Select(_ => Ledger.NewScope())];
+        long seen = 0;
+        int seed = RunFor(
+            s_length,
+            random =>
+            {
+                int me = Number();
+                if (me >= 2)
+                {
+                    Thread.Sleep(1);
+                    return;
+                }
+
+                Ledger.CurrentScope = scopes[me];
+                for (int i = random.Next(1, 50); i > 0; i--)
+                {
+                    _ledger.Transfer(ticket, "Touch.cs", me, "Transfer");
+                }
+            },
+            beside: () =>
+            {
+                for (int i = 0; i < 1000; i++)
+                {
+                    Holder holder = _ledger.Find(ticket)!;
+                    if (holder.Touched is { } stamp)
+                    {
+                        seen++;
+                        if (holder.Scope != scopes[stamp.Site.Line] || stamp.ThreadName != s_stressNames[stamp.Site.Line])
+                        {
+                            Assert.Fail($"{holder} is in scope {holder.Scope} of {string.Join(", ", scopes)}");
+                        }
+                    }
+                }
+            });
+        Assert.True(seen > 1000, $"seed {seed}: only {seen} touches were seen");
+    }
+
+    [Fact]
+    public void Records_that_pass_through_the_pool_in_batches_are_never_given_to_two()
+    {
+        uint[]?[] board = new uint[]?[8];
+        int seed = RunFor(
+            s_length,
+            random =>
+            {
+                uint[] tickets = new uint[random.Next(1, 1200)];
+                for (int i = 0; i < tickets.Length; i++)
+                {
+                    tickets[i] = _ledger.Take(Page, 1, 0, HolderKind.Page, "Batch.cs", 1, "Take");
+                }
+
+                foreach (uint ticket in Interlocked.Exchange(ref board[random.Next(board.Length)], tickets) ?? [])
+                {
+                    Assert.Equal(LedgerOutcome.Released, _ledger.Release(ticket, Page, 1, "Batch.cs", 2, "Release").Outcome);
+                }
+            },
+            beside: () => Thread.Sleep(1));
+        uint[] left = [.. board.SelectMany(tickets => tickets ?? [])];
+        Assert.True(left.Distinct().Count() == left.Length, $"seed {seed}: a ticket was given out twice");
+        Assert.Equal(left.Order(), _ledger.Snapshot().Select(holder => holder.Ticket).Order());
+        Assert.True(_ledger.Verify());
     }
 
     [Fact]
@@ -314,7 +383,7 @@ public sealed class LedgerStressTests : IDisposable
                 }
             }) ?? failure;
         })
-        { Name = $"stress {me}" })];
+        { Name = s_stressNames[me] })];
         Array.ForEach(threads, thread => thread.Start());
         Exception? besideFailure = Record.Exception(() =>
         {

@@ -203,6 +203,33 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
+    public unsafe void A_reader_notices_whatever_happened_to_the_record_between_its_loads()
+    {
+        _ledger.MaximumRecords = 1;
+        uint ticket = Take(PageA, 2);
+        LedgerRecord* record = _ledger.Records.At(LedgerState.Index(ticket));
+        LedgerRecord copy = LedgerRecord.Copy(record, record->State);
+        Assert.True(LedgerRecord.IsUnchanged(record, copy));
+
+        // A whole touch leaves the state as it was.
+        _ledger.Touch(ticket, "A.cs", 1, "M");
+        Assert.Equal(copy.State, record->State);
+        Assert.False(LedgerRecord.IsUnchanged(record, copy));
+
+        copy = LedgerRecord.Copy(record, record->State);
+        Release(ticket, PageA, 1);
+        Assert.False(LedgerRecord.IsUnchanged(record, copy));
+
+        // Released and taken again for the same: the incarnation differs.
+        copy = LedgerRecord.Copy(record, record->State);
+        Release(ticket, PageA, 1);
+        LedgerRecord dead = LedgerRecord.Copy(record, record->State);
+        Take(PageA, 1);
+        Assert.False(LedgerRecord.IsUnchanged(record, copy));
+        Assert.False(LedgerRecord.IsUnchanged(record, dead));
+    }
+
+    [Fact]
     public void A_release_that_freed_the_page_is_remembered_before_others()
     {
         uint first = Take(PageA);
