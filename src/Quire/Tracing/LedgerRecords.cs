@@ -12,10 +12,9 @@ namespace Quire;
 /// batch. The alternative, lists that send each record home to the thread that took it, was rejected: it costs a second atomic
 /// at each remote release, it leaves a dead thread's records to be hunted for, and a thread that took a million and then
 /// idles would sit on them. A batch costs one short lock in 128 takes.
-/// What it costs: up to <see cref="LedgerRing.Capacity"/> free records stay with each thread, so a ledger near its limit may refuse one thread
-/// while another has some to spare.
-/// The pool is a stack, so that after a burst the records in use stay those whose cache lines are warm; the rings are queues, which is what keeps
-/// the memory of the last releases.
+/// What it costs: up to <see cref="LedgerRing.Capacity"/> free records stay with each thread, so a ledger near its limit may
+/// refuse one thread while another has some to spare. The pool is a stack, so that after a burst the records in use stay those
+/// whose cache lines are warm; the rings are queues, which is what keeps the memory of the last releases.
 /// </para>
 /// </remarks>
 internal sealed unsafe class LedgerRecords : IDisposable
@@ -102,7 +101,9 @@ internal sealed unsafe class LedgerRecords : IDisposable
         }
     }
 
-    /// <summary>Takes the <paramref name="count"/> oldest records of a ring into the pool. By the ring's owner, or of a dead one's ring.</summary>
+    /// <summary>
+    /// Takes the <paramref name="count"/> oldest records of a ring into the pool. By the ring's owner, or of a dead one's ring.
+    /// </summary>
     internal void Spill(LedgerRing* ring, uint count)
     {
         uint head = ring->Head;

@@ -104,7 +104,8 @@ internal sealed unsafe partial class LedgerStore
                 }
 
                 live++;
-                if (sequence == 0 || record->TakenSite > CallSiteTable.Last || record->Kind > (uint)HolderKind.Raw || record->TakenThread == 0)
+                bool knownKind = record->Kind <= (uint)HolderKind.Raw;
+                if (sequence == 0 || record->TakenSite > CallSiteTable.Last || !knownKind || record->TakenThread == 0)
                 {
                     return $"record {index} is live with fields that nobody wrote";
                 }

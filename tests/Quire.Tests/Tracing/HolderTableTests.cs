@@ -11,7 +11,8 @@ public class HolderTableTests
         List<Holder> holders =
         [
             Make("src/Cache.cs", 9, "Refill", page: 7, age: 90_000, kind: HolderKind.Bias, references: 60),
-            .. Enumerable.Range(0, 20).Select(i => Make("src/Retry.cs", 57, "Enqueue", page: 200 + (i % 16), age: 12, bytes: 1460, thread: "retry")),
+            .. Enumerable.Range(0, 20).Select(i =>
+                Make("src/Retry.cs", 57, "Enqueue", page: 200 + (i % 16), age: 12, bytes: 1460, thread: "retry")),
             .. Enumerable.Range(0, 188).Select(i => Make("src/Parser.cs", 141, "KeepHeader", page: i, age: 480 - i, bytes: 23)),
         ];
 
@@ -156,7 +157,8 @@ public class HolderTableTests
         Assert.Equal("page 0x17ac9: 1 reference (fragment, 23 B) Parser.cs:141 KeepHeader, T9, 480 ms ago", holder.ToString());
         Holder given = holder with { References = 2, Touched = new HolderStamp(default, 0, null, TimeSpan.FromSeconds(2)) };
         Assert.Equal(
-            "page 0x17ac9: 2 references (fragment, 23 B) unknown site, unknown thread, 2.0 s ago; taken at Parser.cs:141 KeepHeader, T9, 480 ms ago",
+            "page 0x17ac9: 2 references (fragment, 23 B) unknown site, unknown thread, 2.0 s ago; "
+            + "taken at Parser.cs:141 KeepHeader, T9, 480 ms ago",
             given.ToString());
     }
 

@@ -1,13 +1,12 @@
 using Xunit;
+using static Quire.Tests.Tracing.StressRun;
 
 namespace Quire.Tests.Tracing;
 
 /// <summary>Many threads against a model. Randomness is seeded; a failure names its seed.</summary>
 public sealed class LedgerStressTests : IDisposable
 {
-    private const int Threads = 4;
     private const ulong Page = (1ul << 28) | 1;
-    private static readonly string[] s_stressNames = [.. Enumerable.Range(0, Threads).Select(me => $"stress {me}")];
     private static readonly TimeSpan s_length = TimeSpan.FromMilliseconds(700);
 
     private readonly LedgerStore _ledger = new();
@@ -36,7 +35,8 @@ public sealed class LedgerStressTests : IDisposable
         foreach (Holder holder in holders)
         {
             Assert.True(
-                model.TryGetValue(holder.Ticket, out Entry? entry) && entry.Identity == holder.Identity && entry.References == holder.References,
+                model.TryGetValue(holder.Ticket, out Entry? entry)
+                    && entry.Identity == holder.Identity && entry.References == holder.References,
                 $"seed {seed}: {holder}");
         }
 
@@ -77,7 +77,8 @@ public sealed class LedgerStressTests : IDisposable
     {
         const int Racers = 3;
         const int References = 4;
-        uint[] tickets = [.. Enumerable.Range(0, 10_000).Select(_ => _ledger.Take(Page, References, 0, HolderKind.Page, "Race.cs", 100, "Take"))];
+        uint[] tickets = [.. Enumerable.Range(0, 10_000)
+            .Select(_ => _ledger.Take(Page, References, 0, HolderKind.Page, "Race.cs", 100, "Take"))];
         int[] released = new int[tickets.Length];
         int[] lasts = new int[tickets.Length];
         Race(Racers, tickets.Length, (me, round) =>
@@ -95,107 +96,6 @@ public sealed class LedgerStressTests : IDisposable
         Assert.All(released, count => Assert.Equal(References, count));
         Assert.All(lasts, count => Assert.Equal(1, count));
         Assert.True(_ledger.Verify());
-    }
-
-    [Fact]
-    public void A_snapshot_beside_takes_touches_and_releases_never_shows_a_mixture()
-    {
-        // Every field of a record follows from its identity; every field of a stamp from its line. Few records, so that each is reused at once.
-        _ledger.MaximumRecords = 8;
-        Entry?[] board = new Entry?[4];
-        long seen = 0;
-        long touched = 0;
-        int seed = RunFor(
-            s_length,
-            random =>
-            {
-                int me = Number();
-                ulong identity = ((ulong)random.Next() << 8) | (uint)me;
-                uint ticket = _ledger.Take(
-                    identity, References(identity), (uint)(identity >> 3), (HolderKind)(identity >> 8 & 7), "Mix.cs", me + (8 * (int)(identity >> 8 & 63)), "Take");
-                Entry? entry = ticket == 0 ? null : new Entry(ticket, identity, References(identity));
-                int place = random.Next(board.Length);
-                for (int i = 0; i < 5; i++)
-                {
-                    if (Volatile.Read(ref board[place]) is { } touch)
-                    {
-                        _ledger.Touch(touch.Ticket, "Touch.cs", me + (8 * random.Next(64)), me == 0 ? "Zero" : "Other");
-                    }
-                }
-
-                if (Interlocked.Exchange(ref board[place], entry) is { } other)
-                {
-                    Assert.Equal(
-                        LedgerOutcome.Released, _ledger.Release(other.Ticket, other.Identity, other.References, "Mix.cs", 1, "Release").Outcome);
-                }
-            },
-            beside: () =>
-            {
-                foreach (Holder holder in _ledger.Snapshot())
-                {
-                    seen++;
-                    int taker = (int)(holder.Identity & 7);
-                    Assert.Equal(References(holder.Identity), holder.References);
-                    Assert.Equal((uint)(holder.Identity >> 3), holder.Bytes);
-                    Assert.Equal((HolderKind)(holder.Identity >> 8 & 7), holder.Kind);
-                    Assert.Equal(new CallSite("Mix.cs", taker + (8 * (int)(holder.Identity >> 8 & 63)), "Take"), holder.Taken.Site);
-                    Assert.Equal($"stress {taker}", holder.Taken.ThreadName);
-                    if (holder.Touched is { } stamp)
-                    {
-                        touched++;
-                        int toucher = stamp.Site.Line & 7;
-                        Assert.Equal("Touch.cs", stamp.Site.File);
-                        Assert.Equal($"stress {toucher}", stamp.ThreadName);
-                        Assert.Equal(toucher == 0 ? "Zero" : "Other", stamp.Site.Member);
-                    }
-                }
-            });
-        Assert.True(seen > 100 && touched > 100, $"seed {seed}: only {seen} records and {touched} touches were seen");
-        Assert.True(_ledger.Verify());
-
-        static int References(ulong identity) => (int)(identity >> 5 & 0xFFFF) + 1;
-    }
-
-    [Fact]
-    public void A_reader_beside_two_that_touch_one_record_never_mixes_their_stamps()
-    {
-        // The state looks the same before and after a whole touch: only the count of stamps tells.
-        uint ticket = _ledger.Take(Page, 1, 0, HolderKind.Page, "Touch.cs", 99, "Take");
-        int[] scopes = [.. Enumerable.Range(0, Threads).Select(_ => Ledger.NewScope())];
-        long seen = 0;
-        int seed = RunFor(
-            s_length,
-            random =>
-            {
-                int me = Number();
-                if (me >= 2)
-                {
-                    Thread.Sleep(1);
-                    return;
-                }
-
-                Ledger.CurrentScope = scopes[me];
-                for (int i = random.Next(1, 50); i > 0; i--)
-                {
-                    _ledger.Transfer(ticket, "Touch.cs", me, "Transfer");
-                }
-            },
-            beside: () =>
-            {
-                for (int i = 0; i < 1000; i++)
-                {
-                    Holder holder = _ledger.Find(ticket)!;
-                    if (holder.Touched is { } stamp)
-                    {
-                        seen++;
-                        if (holder.Scope != scopes[stamp.Site.Line] || stamp.ThreadName != s_stressNames[stamp.Site.Line])
-                        {
-                            Assert.Fail($"{holder} is in scope {holder.Scope} of {string.Join(", ", scopes)}");
-                        }
-                    }
-                }
-            });
-        Assert.True(seen > 1000, $"seed {seed}: only {seen} touches were seen");
     }
 
     [Fact]
@@ -221,54 +121,6 @@ public sealed class LedgerStressTests : IDisposable
         uint[] left = [.. board.SelectMany(tickets => tickets ?? [])];
         Assert.True(left.Distinct().Count() == left.Length, $"seed {seed}: a ticket was given out twice");
         Assert.Equal(left.Order(), _ledger.Snapshot().Select(holder => holder.Ticket).Order());
-        Assert.True(_ledger.Verify());
-    }
-
-    [Fact]
-    public void What_a_second_release_is_told_never_mixes_two_records()
-    {
-        _ledger.MaximumRecords = 2;
-        Entry? last = null;
-        long told = 0;
-        long forgotten = 0;
-        int seed = RunFor(
-            s_length,
-            random =>
-            {
-                if (Number() == 0)
-                {
-                    int value = random.Next(1 << 20);
-                    ulong identity = (ulong)value;
-                    uint ticket = _ledger.Take(identity, 1, 0, (HolderKind)(value & 7), "Told.cs", 1 + (value & 255), "Take");
-                    Assert.Equal(
-                        LedgerOutcome.Released, _ledger.Release(ticket, identity, 1, "Told.cs", 1 + (value & 255), "Release", (value & 1) != 0).Outcome);
-                    Volatile.Write(ref last, new Entry(ticket, identity, 1));
-                }
-                else if (Volatile.Read(ref last) is { } stale)
-                {
-                    LedgerRelease again = _ledger.Release(stale.Ticket, stale.Identity, 1, "Again.cs", 1, "Again");
-                    Assert.NotEqual(LedgerOutcome.Released, again.Outcome);
-                    LedgerConflict conflict = again.Conflict!;
-                    if (conflict.Taken is not { } taken)
-                    {
-                        Interlocked.Increment(ref forgotten);
-                        return;
-                    }
-
-                    // A record of another page with the same sequence is a thousand takes younger, and must be consistent too.
-                    Interlocked.Increment(ref told);
-                    int line = 1 + (int)(conflict.Identity & 255);
-                    Assert.Equal(new CallSite("Told.cs", line, "Take"), taken.Site);
-                    Assert.Equal((HolderKind)(conflict.Identity & 7), conflict.Kind);
-                    if (conflict.Released is { } first)
-                    {
-                        Assert.Equal(new CallSite("Told.cs", line, "Release"), first.Site);
-                        Assert.Equal((conflict.Identity & 1) != 0, conflict.FreedPage);
-                    }
-                }
-            },
-            beside: () => Thread.Sleep(1));
-        Assert.True(told > 100 && forgotten > 0, $"seed {seed}: told {told} times, forgotten {forgotten} times");
         Assert.True(_ledger.Verify());
     }
 
@@ -362,67 +214,4 @@ public sealed class LedgerStressTests : IDisposable
             Assert.NotEqual(LedgerOutcome.Released, _ledger.Release(entry.Ticket, entry.Identity, 1, "Stress.cs", 101, "Again").Outcome);
         }
     }
-
-    // The number in the calling thread's name.
-    private static int Number() => int.Parse(Thread.CurrentThread.Name!.AsSpan(Thread.CurrentThread.Name!.LastIndexOf(' ') + 1));
-
-    /// <summary>Repeats an action on several threads for a time, and another beside them. Returns the seed.</summary>
-    private static int RunFor(TimeSpan length, Action<Random> action, Action beside)
-    {
-        int seed = Random.Shared.Next();
-        Exception? failure = null;
-        bool stop = false;
-        Thread[] threads = [.. Enumerable.Range(0, Threads).Select(me => new Thread(() =>
-        {
-            Random random = new(seed + me);
-            failure = Record.Exception(() =>
-            {
-                while (!Volatile.Read(ref stop))
-                {
-                    action(random);
-                }
-            }) ?? failure;
-        })
-        { Name = s_stressNames[me] })];
-        Array.ForEach(threads, thread => thread.Start());
-        Exception? besideFailure = Record.Exception(() =>
-        {
-            for (long end = Environment.TickCount64 + (long)length.TotalMilliseconds; Environment.TickCount64 < end && failure is null;)
-            {
-                beside();
-            }
-        });
-        Volatile.Write(ref stop, true);
-        Array.ForEach(threads, thread => thread.Join());
-        Assert.True((failure ?? besideFailure) is null, $"seed {seed}: {failure ?? besideFailure}");
-        return seed;
-    }
-
-    /// <summary>Lets racers numbered from 1 do each round at once, or as near to it as the cores allow.</summary>
-    private static void Race(int racers, int rounds, Action<int, int> action)
-    {
-        Exception? failure = null;
-        int arrived = 0;
-        Thread[] threads = [.. Enumerable.Range(1, racers).Select(me => new Thread(() =>
-        {
-            for (int round = 0; round < rounds && failure is null; round++)
-            {
-                Interlocked.Increment(ref arrived);
-                SpinWait spin = default;
-                while (Volatile.Read(ref arrived) < racers * (round + 1) && Volatile.Read(ref failure) is null)
-                {
-                    spin.SpinOnce(sleep1Threshold: -1);
-                }
-
-                int at = round;
-                failure = Record.Exception(() => action(me, at)) ?? failure;
-            }
-        })
-        { Name = $"racer {me}" })];
-        Array.ForEach(threads, thread => thread.Start());
-        Array.ForEach(threads, thread => thread.Join());
-        Assert.Null(failure);
-    }
-
-    private sealed record Entry(uint Ticket, ulong Identity, int References);
 }
