@@ -124,12 +124,15 @@ public sealed class LedgerReaderStressTests : IDisposable
         Entry? last = null;
         RunFor(
             s_length,
-            _ =>
+            random =>
             {
                 if (Number() == 0)
                 {
                     uint ticket = _ledger.Take(Page, 1, 0, HolderKind.Page, "Live.cs", 1, "Take");
                     Assert.True(_ledger.IsLive(ticket, Page));
+
+                    // Held for a moment, so that a reader which took it for the one before still finds that one the last.
+                    Thread.SpinWait(random.Next(40));
                     _ledger.Release(ticket, Page, 1, "Live.cs", 2, "Release");
                     Volatile.Write(ref last, new Entry(ticket, Page, 1));
                 }
