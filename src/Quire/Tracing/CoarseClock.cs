@@ -4,12 +4,12 @@ namespace Quire;
 
 /// <summary>Milliseconds since the machine started, at the price of one load while the ledger is on.</summary>
 /// <remarks>
-/// <see cref="Environment.TickCount64"/> costs 9 ns, a third of the ledger's whole budget for a reference taken and dropped. So while tracking is
-/// on, a thread of its own copies it to a static every <see cref="PeriodMilliseconds"/>; while it is off, when only pins record, callers read
-/// <see cref="Environment.TickCount64"/> itself and no thread wakes. A dedicated thread, not a timer: timers run on
-/// the thread pool, and a starved pool is just what a user of the ledger may be looking for. Where all cores are busy and the
-/// clock's thread waits its turn, the busy threads heal the copy themselves: each refreshes it once in a
-/// hundred takes or so.
+/// <see cref="Environment.TickCount64"/> costs 9 ns, a third of the ledger's whole budget for a reference taken and dropped. So
+/// while tracking is on, a thread of its own copies it to a static every <see cref="PeriodMilliseconds"/>; while it is off, when
+/// only pins record, callers read <see cref="Environment.TickCount64"/> itself and no thread wakes. A dedicated thread, not a
+/// timer: timers run on the thread pool, and a starved pool is just what a user of the ledger may be looking for. Where all cores
+/// are busy and the clock's thread waits its turn, the busy threads heal the copy themselves: each refreshes it once in a hundred
+/// takes or so.
 /// <para>Error: the period, plus the system's own tick (4 ms), plus the scheduler's delay.</para>
 /// </remarks>
 internal static class CoarseClock

@@ -30,6 +30,8 @@ public sealed record HolderRow
     /// <summary>The threads that took or received them, by name; each once, in the order of their oldest holder.</summary>
     public IReadOnlyList<string> Threads { get; init; } = [];
 
-    /// <summary>True for what holds pages by design while it lives: a fragment cache's bias, the movable table, a contiguous range.</summary>
+    /// <summary>
+    /// True for what holds pages by design while it lives: a fragment cache's bias, the movable table, a contiguous range.
+    /// </summary>
     public bool IsStructural => Kind is HolderKind.Bias or HolderKind.Movable or HolderKind.Contiguous;
 }

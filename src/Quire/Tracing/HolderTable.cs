@@ -5,16 +5,16 @@ namespace Quire;
 
 /// <summary>The answer to "who still holds these pages": holders grouped by call site, the oldest first, as text or as rows.</summary>
 /// <remarks>
-/// The first line is the answer. References reconcile: the rows, the line of folded rows and the line of untracked references sum to the total. What holds pages by design (see
-/// <see cref="HolderRow.IsStructural"/>) comes after what somebody took and has not given back; within each, age beats size.
-/// Immutable; safe on any thread.
+/// The first line is the answer. References reconcile: the rows, the line of folded rows and the line of untracked references sum
+/// to the total. What holds pages by design (see <see cref="HolderRow.IsStructural"/>) comes after what somebody took and has not
+/// given back; within each, age beats size. Immutable; safe on any thread.
 /// <code>
-/// held: 209 references to 204 pages by 3 sites, oldest 480 ms
-///   SITE                     KIND      REFS  PAGES       USED / PINNED  OLDEST  THREADS
-///   Parser.cs:141 KeepHeader fragment   188    188  4.2 KiB /  752 KiB  480 ms  T9
-///   Retry.cs:57 Enqueue      fragment    20     16   29 KiB /   64 KiB   12 ms  T2 "retry"
-///   (+2 more sites)                       1      1
-///   untracked                             4      2                              taken before tracking, or with the ledger full
+/// held: 268 references to 204 pages by 3 sites, and 4 untracked, oldest 1 min
+///   SITE                      KIND        REFS  PAGES      USED / PINNED  OLDEST  THREADS
+///   Parser.cs:141 KeepHeader  fragment     188    188  4.2 KiB / 752 KiB  480 ms  T9
+///   Retry.cs:57 Enqueue       fragment      20     16    29 KiB / 64 KiB   12 ms  T9 "retry"
+///   Cache.cs:9 Refill         cache bias    60      1          - / 4 KiB   1 min  T9
+///   untracked                                4      2                             taken before tracking, or with the ledger full
 /// </code>
 /// </remarks>
 public sealed class HolderTable
@@ -68,11 +68,15 @@ public sealed class HolderTable
     /// <summary>Pages that have such references.</summary>
     public int UntrackedPages { get; }
 
-    /// <summary>The table as text, lines ending in a line feed; rows below 2 % of the references, and those after the twentieth, in one line.</summary>
+    /// <summary>
+    /// The table as text, lines ending in a line feed; rows below 2 % of the references, and those after the twentieth, in one
+    /// line.
+    /// </summary>
     public override string ToString() => ToString(0.02, 20);
 
     /// <summary>The table as text.</summary>
-    /// <param name="foldBelow">Rows with less than this share of all references (0 to 1) are folded into one line; the oldest never is.</param>
+    /// <param name="foldBelow">Rows with less than this share of all references (0 to 1) are folded into one line; the oldest
+    /// never is.</param>
     /// <param name="maximumRows">Rows after this many are folded too; at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
     public string ToString(double foldBelow, int maximumRows)
@@ -102,18 +106,22 @@ public sealed class HolderTable
             HashSet<(CallSite, HolderKind)> keys = [.. folded.Select(row => (row.Site, row.Kind))];
             int pages = CountPages(_holders.Where(holder => keys.Contains((holder.Current.Site, holder.Kind))));
             string more = folded.Count == 1 ? "(+1 more site)" : $"(+{folded.Count} more sites)";
-            lines.Add([more, "", Number(folded.Sum(row => row.References)), Number(pages), "", Duration(folded.Max(row => row.Oldest)), ""]);
+            string references = Number(folded.Sum(row => row.References));
+            lines.Add([more, "", references, Number(pages), "", Duration(folded.Max(row => row.Oldest)), ""]);
         }
 
         if (UntrackedReferences > 0)
         {
-            lines.Add(["untracked", "", Number(UntrackedReferences), Number(UntrackedPages), "", "", "taken before tracking, or with the ledger full"]);
+            const string Why = "taken before tracking, or with the ledger full";
+            lines.Add(["untracked", "", Number(UntrackedReferences), Number(UntrackedPages), "", "", Why]);
         }
 
         return Lay(Summary(), lines);
     }
 
-    /// <summary>A duration in the largest unit that keeps it above 1: <c>480 ms</c>, <c>12.3 s</c>, <c>4 min</c>, <c>3 h</c>, <c>2 d</c>.</summary>
+    /// <summary>
+    /// A duration in the largest unit that keeps it above 1: <c>480 ms</c>, <c>12.3 s</c>, <c>4 min</c>, <c>3 h</c>, <c>2 d</c>.
+    /// </summary>
     internal static string Duration(TimeSpan time) => time switch
     {
         { TotalSeconds: < 1 } => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, Math.Floor(time.TotalMilliseconds)):0} ms"),
@@ -193,7 +201,8 @@ public sealed class HolderTable
         TimeSpan oldest = Rows.Max(row => row.Oldest);
         long tracked = References - UntrackedReferences;
         string untracked = UntrackedReferences > 0 ? $", and {Number(UntrackedReferences)} untracked" : "";
-        return $"held: {Count(tracked, "reference")} to {Count(Pages, "page")} by {Count(sites, "site")}{untracked}, oldest {Duration(oldest)}\n";
+        string held = $"{Count(tracked, "reference")} to {Count(Pages, "page")} by {Count(sites, "site")}";
+        return $"held: {held}{untracked}, oldest {Duration(oldest)}\n";
     }
 
     private static string[] Cells(HolderRow row)

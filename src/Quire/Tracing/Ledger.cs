@@ -2,11 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace Quire;
 
-/// <summary>The process's ledger of holders: who holds which page, since when. See <see cref="LedgerStore"/> for what each call does.</summary>
+/// <summary>
+/// The process's ledger of holders: who holds which page, since when. See <see cref="LedgerStore"/> for what each call does.
+/// </summary>
 /// <remarks>
-/// An identity is 64 bits: the frame number in the low <see cref="FrameBits"/>, the page's generation above. The ledger compares it and shows the frame,
-/// and knows nothing else of pages. All members are safe on any thread. Takes record whether or not <see cref="Tracking.Active"/> is
-/// set: callers test it, except those that always record (pins).
+/// An identity is 64 bits: the frame number in the low <see cref="FrameBits"/>, the page's generation above. The ledger compares
+/// it and shows the frame, and knows nothing else of pages. All members are safe on any thread. Takes record whether or not <see
+/// cref="Tracking.Active"/> is set: callers test it, except those that always record (pins).
 /// </remarks>
 internal static class Ledger
 {
@@ -33,7 +35,10 @@ internal static class Ledger
     /// <inheritdoc cref="LedgerStore.Bytes"/>
     internal static long Bytes => s_store.Bytes;
 
-    /// <summary>The leak scope of the calling flow; 0 for none. Setting it holds for this flow and what it starts, as an <see cref="AsyncLocal{T}"/> does.</summary>
+    /// <summary>
+    /// The leak scope of the calling flow; 0 for none. Setting it holds for this flow and what it starts, as an <see
+    /// cref="AsyncLocal{T}"/> does.
+    /// </summary>
     internal static int CurrentScope
     {
         get => LedgerScope.Current;

@@ -12,12 +12,15 @@ namespace Quire;
 /// </code>
 /// Who may write what: only the thread that moved <see cref="State"/> to Taking, Stamping or Releasing writes the other
 /// fields, and only until it moves the state on; so a reader that finds the same state (and the same
-/// <see cref="Stamps"/>) before and after has read a record that existed. The one exception is <see cref="Next"/>, which belongs to the gate of
-/// the page's chain.
-/// <para>A record that was released keeps who took it and who released it until it is taken again: that is what a second release is told.</para>
+/// <see cref="Stamps"/>) before and after has read a record that existed. The one exception is <see cref="Next"/>, which belongs
+/// to the gate of the page's chain.
+/// <para>
+/// A record that was released keeps who took it and who released it until it is taken again: that is what a second release is
+/// told.
+/// </para>
 /// </remarks>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
-internal struct LedgerRecord
+internal unsafe struct LedgerRecord
 {
     internal const int Size = 64;
 
@@ -34,6 +37,33 @@ internal struct LedgerRecord
     internal uint Stamps;       // touches since the take; 0: the fields Last* mean nothing yet
     internal uint Next;         // ticket of the page's next raw record, under the gate of the page's chain
     internal uint Kind;         // HolderKind
+
+    /// <summary>
+    /// Copies all that readers may see, as of a state just read. To be believed only if <see cref="IsUnchanged"/> afterwards.
+    /// </summary>
+    internal static LedgerRecord Copy(LedgerRecord* record, ulong state) => new()
+    {
+        // Happens before: each load acquires, so the state that is read again afterwards is at least as new as any of these.
+        State = state,
+        Stamps = Atomic.LoadAcquire(ref record->Stamps),
+        Identity = Atomic.LoadAcquire(ref record->Identity),
+        TakenAt = Atomic.LoadAcquire(ref record->TakenAt),
+        TakenSite = Atomic.LoadAcquire(ref record->TakenSite),
+        TakenThread = Atomic.LoadAcquire(ref record->TakenThread),
+        Bytes = Atomic.LoadAcquire(ref record->Bytes),
+        Scope = Atomic.LoadAcquire(ref record->Scope),
+        LastAfter = Atomic.LoadAcquire(ref record->LastAfter),
+        LastSite = Atomic.LoadAcquire(ref record->LastSite),
+        LastThread = Atomic.LoadAcquire(ref record->LastThread),
+        Kind = Atomic.LoadAcquire(ref record->Kind),
+    };
+
+    /// <summary>True if no one wrote the record between the reading of the copy's state and now: then the copy is of one moment.</summary>
+    /// <remarks>
+    /// The state first, the stamps after it: a touch counts before it makes the record live again, with the same state as before.
+    /// </remarks>
+    internal static bool IsUnchanged(LedgerRecord* record, in LedgerRecord copy) =>
+        Atomic.LoadAcquire(ref record->State) == copy.State && Atomic.LoadAcquire(ref record->Stamps) == copy.Stamps;
 }
 
 /// <summary>The word that decides about a record, and the ticket that names one of its incarnations.</summary>
@@ -43,8 +73,8 @@ internal struct LedgerRecord
 /// </code>
 /// The ticket's sequence is the low ten bits of the incarnation, which skips every value whose low ten bits are 0: so no
 /// ticket is 0, and phase and sequence lie together and are compared at once. A stale ticket is mistaken for a new one only after exactly a
-/// multiple of 1,023 further takes of the same record, and then the identity of the page must match too. The whole incarnation, which readers compare, comes
-/// round after a thousand million takes of one record.
+/// multiple of 1,023 further takes of the same record, and then the identity of the page must match too. The whole incarnation,
+/// which readers compare, comes round after a thousand million takes of one record.
 /// </remarks>
 internal static class LedgerState
 {

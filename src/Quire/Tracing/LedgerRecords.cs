@@ -12,8 +12,9 @@ namespace Quire;
 /// batch. The alternative, lists that send each record home to the thread that took it, was rejected: it costs a second atomic
 /// at each remote release, it leaves a dead thread's records to be hunted for, and a thread that took a million and then
 /// idles would sit on them. A batch costs one short lock in 128 takes.
-/// The pool is a stack, so that after a burst the records in use stay those whose cache lines are warm; the rings are queues, which is what keeps
-/// the memory of the last releases.
+/// What it costs: up to <see cref="LedgerRing.Capacity"/> free records stay with each thread, so a ledger near its limit may
+/// refuse one thread while another has some to spare. The pool is a stack, so that after a burst the records in use stay those
+/// whose cache lines are warm; the rings are queues, which is what keeps the memory of the last releases.
 /// </para>
 /// </remarks>
 internal sealed unsafe class LedgerRecords : IDisposable
@@ -47,7 +48,7 @@ internal sealed unsafe class LedgerRecords : IDisposable
     internal uint Carved => Atomic.LoadAcquire(ref _carved);
 
     /// <summary>Bytes of the machine's memory set aside for records.</summary>
-    internal long Bytes => (long)Volatile.Read(ref _chunkCount) * ChunkRecords * LedgerRecord.Size;
+    internal long Bytes => (long)Atomic.LoadAcquire(ref _chunkCount) * ChunkRecords * LedgerRecord.Size;
 
     /// <summary>The record of an index that was given out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -100,7 +101,9 @@ internal sealed unsafe class LedgerRecords : IDisposable
         }
     }
 
-    /// <summary>Takes the <paramref name="count"/> oldest records of a ring into the pool. By the ring's owner, or of a dead one's ring.</summary>
+    /// <summary>
+    /// Takes the <paramref name="count"/> oldest records of a ring into the pool. By the ring's owner, or of a dead one's ring.
+    /// </summary>
     internal void Spill(LedgerRing* ring, uint count)
     {
         uint head = ring->Head;
@@ -121,7 +124,7 @@ internal sealed unsafe class LedgerRecords : IDisposable
     {
         while (true)
         {
-            uint[] copy = new uint[Volatile.Read(ref _pooled)];
+            uint[] copy = new uint[Atomic.LoadAcquire(ref _pooled)];
             _gate.Enter();
             bool same = copy.Length == (int)_pooled;
             if (same)
@@ -163,7 +166,7 @@ internal sealed unsafe class LedgerRecords : IDisposable
         try
         {
             block = NativeMemory.AllocZeroed(((nuint)ChunkRecords * LedgerRecord.Size) + 64);
-            if ((chunks + 1) * ChunkRecords > Volatile.Read(ref _poolCapacity))
+            if ((chunks + 1) * ChunkRecords > Atomic.LoadAcquire(ref _poolCapacity))
             {
                 capacity = (uint)System.Numerics.BitOperations.RoundUpToPowerOf2((chunks + 1) * ChunkRecords);
                 pool = (uint*)NativeMemory.Alloc(capacity, sizeof(uint));

@@ -5,8 +5,8 @@ namespace Quire;
 /// <summary>The free records at one thread's hand, and its number: all that a take and a release write besides the record.</summary>
 /// <remarks>
 /// Equation: <c>Tail - Head</c> is the number of free records in it, 0 to <see cref="Capacity"/>; both only ever grow, so they also
-/// count what passed through. Only the owner writes, without atomics. A record leaves at the head and comes back at the tail: a released one is taken again as late as
-/// possible, and until then it can say who released it.
+/// count what passed through. Only the owner writes, without atomics. A record leaves at the head and comes back at the tail: a
+/// released one is taken again as late as possible, and until then it can say who released it.
 /// <para>
 /// Outside the GC heap, aligned to a cache line, so that two threads' heads never share one. Never freed: a dead
 /// thread's ring is adopted by the next thread, so there are as many as threads lived at once.

@@ -3,7 +3,8 @@ namespace Quire;
 /// <summary>The leak scope that the calling code runs in; records carry it, so that parallel tests do not see each other's leaks.</summary>
 /// <remarks>
 /// A scope flows with the asynchronous call like any <see cref="AsyncLocal{T}"/>. Reading one costs tens of nanoseconds,
-/// so its change handler, which runs on every thread that enters or leaves such a flow, keeps a copy in a thread static: that is what a take reads.
+/// so its change handler, which runs on every thread that enters or leaves such a flow, keeps a copy in a thread static: that is
+/// what a take reads.
 /// </remarks>
 internal static class LedgerScope
 {

@@ -8,7 +8,9 @@ internal sealed unsafe partial class LedgerStore
     // What a release is told when the record has been taken again since: nothing.
     private static readonly LedgerConflict Forgotten = new(0, HolderKind.Page, null, null, FreedPage: false);
 
-    /// <summary>The live records, each consistent in itself; records taken or released during the call may or may not be among them.</summary>
+    /// <summary>
+    /// The live records, each consistent in itself; records taken or released during the call may or may not be among them.
+    /// </summary>
     /// <param name="scope">Only records of this leak scope; 0 for all.</param>
     /// <param name="page">Only records of pages for which this answers true; called without any lock.</param>
     internal List<Holder> Snapshot(int scope = 0, Func<ulong, bool>? page = null)
@@ -77,24 +79,45 @@ internal sealed unsafe partial class LedgerStore
     internal bool IsLive(uint ticket, ulong identity)
     {
         LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
-        return record != null && LedgerState.IsOf(Atomic.LoadAcquire(ref record->State), ticket)
-            && LedgerState.Phase(Atomic.LoadAcquire(ref record->State)) is LedgerState.Live or LedgerState.Stamping
-            && record->Identity == identity;
+        if (record == null)
+        {
+            return false;
+        }
+
+        // One load decides about phase and incarnation together: of two, the second may be of the record's next holder.
+        // The identity is this incarnation's if the incarnation is still the same after it was read.
+        ulong state = Atomic.LoadAcquire(ref record->State);
+        bool same = Atomic.LoadAcquire(ref record->Identity) == identity;
+        return same
+            && LedgerState.IsOf(state, ticket)
+            && LedgerState.Phase(state) is LedgerState.Live or LedgerState.Stamping
+            && LedgerState.Incarnation(Atomic.LoadAcquire(ref record->State)) == LedgerState.Incarnation(state);
     }
 
     /// <summary>Who released this ticket; null while it is live, and when its record has been taken again since.</summary>
     internal LedgerConflict? ReleaseOf(uint ticket)
     {
         LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
-        if (record == null)
+        SpinWait spin = default;
+        while (ticket != 0 && record != null)
         {
-            return null;
+            ulong state = Atomic.LoadAcquire(ref record->State);
+            uint phase = LedgerState.Phase(state);
+            if (!LedgerState.IsOf(state, ticket) || phase is LedgerState.Live or LedgerState.Stamping or LedgerState.Taking)
+            {
+                break;
+            }
+
+            if (phase != LedgerState.Releasing && TryExplain(record, state, out LedgerConflict? conflict))
+            {
+                return conflict;
+            }
+
+            // The releaser is a few stores away from having said who it is; or it was noted meanwhile that it freed the page.
+            spin.SpinOnce(sleep1Threshold: -1);
         }
 
-        ulong state = Atomic.LoadAcquire(ref record->State);
-        return LedgerState.IsOf(state, ticket)
-            && LedgerState.Phase(state) is LedgerState.Free or LedgerState.Freed
-            && TryExplain(record, state, out LedgerConflict? conflict) ? conflict : null;
+        return null;
     }
 
     /// <summary>
@@ -142,8 +165,8 @@ internal sealed unsafe partial class LedgerStore
 
             if (phase == LedgerState.Live)
             {
-                copy = CopyFields(record, state);
-                if (IsUnchanged(record, copy))
+                copy = LedgerRecord.Copy(record, state);
+                if (LedgerRecord.IsUnchanged(record, copy))
                 {
                     return true;
                 }
@@ -152,27 +175,6 @@ internal sealed unsafe partial class LedgerStore
             spin.SpinOnce(sleep1Threshold: -1);
         }
     }
-
-    private static LedgerRecord CopyFields(LedgerRecord* record, ulong state) => new()
-    {
-        // Happens before: each load acquires, so the state that is read again afterwards is at least as new as any of these.
-        State = state,
-        Stamps = Atomic.LoadAcquire(ref record->Stamps),
-        Identity = Atomic.LoadAcquire(ref record->Identity),
-        TakenAt = Atomic.LoadAcquire(ref record->TakenAt),
-        TakenSite = Atomic.LoadAcquire(ref record->TakenSite),
-        TakenThread = Atomic.LoadAcquire(ref record->TakenThread),
-        Bytes = Atomic.LoadAcquire(ref record->Bytes),
-        Scope = Atomic.LoadAcquire(ref record->Scope),
-        LastAfter = Atomic.LoadAcquire(ref record->LastAfter),
-        LastSite = Atomic.LoadAcquire(ref record->LastSite),
-        LastThread = Atomic.LoadAcquire(ref record->LastThread),
-        Kind = Atomic.LoadAcquire(ref record->Kind),
-    };
-
-    // The state first, the stamps after it: a touch counts before it makes the record live again.
-    private static bool IsUnchanged(LedgerRecord* record, in LedgerRecord copy) =>
-        Atomic.LoadAcquire(ref record->State) == copy.State && Atomic.LoadAcquire(ref record->Stamps) == copy.Stamps;
 
     private Holder Show(uint index, in LedgerRecord copy, ulong now) => new()
     {
@@ -196,8 +198,8 @@ internal sealed unsafe partial class LedgerStore
     /// <summary>Tells about a record in the given state, live or free. False when the state moved on meanwhile.</summary>
     private bool TryExplain(LedgerRecord* record, ulong state, [NotNullWhen(true)] out LedgerConflict? conflict)
     {
-        LedgerRecord copy = CopyFields(record, state);
-        if (!IsUnchanged(record, copy))
+        LedgerRecord copy = LedgerRecord.Copy(record, state);
+        if (!LedgerRecord.IsUnchanged(record, copy))
         {
             conflict = null;
             return false;

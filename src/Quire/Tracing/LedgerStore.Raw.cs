@@ -2,9 +2,10 @@ namespace Quire;
 
 /// <content>Counted operations on a page that have no handle and so no ticket: <c>page_ref_add</c> and its kin.</content>
 /// <remarks>
-/// The page keeps the ticket of its newest raw record (<c>head</c>), each record that of the next older one. A release takes from the newest record of
-/// its own thread, among the newest <see cref="OwnSearch"/>, otherwise from the newest: the pairing is by convention, the count is exact.
-/// The chain is guarded by one of <see cref="ChainGates"/> gates, chosen by the page's frame. Order of locks: a chain's gate, then the pool's.
+/// The page keeps the ticket of its newest raw record (<c>head</c>), each record that of the next older one. A release takes from
+/// the newest record of its own thread, among the newest <see cref="OwnSearch"/>, otherwise from the newest: the pairing is by
+/// convention, the count is exact. The chain is guarded by one of <see cref="ChainGates"/> gates, chosen by the page's frame.
+/// Order of locks: a chain's gate, then the pool's.
 /// </remarks>
 internal sealed unsafe partial class LedgerStore
 {
@@ -81,7 +82,8 @@ internal sealed unsafe partial class LedgerStore
     }
 
     /// <summary>
-    /// Drops the page's raw records, because it was freed or its frame has a new generation. Returns the references they held: counts that never paired.
+    /// Drops the page's raw records, because it was freed or its frame has a new generation. Returns the references they held:
+    /// counts that never paired.
     /// </summary>
     internal int ForgetRaw(ref uint head, ulong identity, string file, int line, string member)
     {

@@ -3,7 +3,8 @@ namespace Quire;
 /// <content>The ledger's equations, checked.</content>
 internal sealed unsafe partial class LedgerStore
 {
-    private const int VerifyAttempts = 20;
+    private const int VerifyAttempts = 25;
+    private const int VerifyBelieves = 12;
 
     /// <summary>
     /// Checks that every record is in exactly one place (a ring, the pool, or live), and that its fields make sense.
@@ -11,32 +12,33 @@ internal sealed unsafe partial class LedgerStore
     /// </summary>
     /// <remarks>
     /// May run beside any use: the rings' ever-growing heads and tails tell whether anything passed through meanwhile. A thread that
-    /// stands still between two steps of a take or a release looks like a fault, so a fault must show in every
-    /// attempt, a few milliseconds apart, before it is believed.
+    /// stands still between two steps of a take or a release looks like a fault, so a fault must show in many
+    /// attempts in a row, some milliseconds apart, with nothing passing through, before it is believed.
     /// </remarks>
     /// <exception cref="InvalidOperationException">An equation does not hold; the message says which, and for what record.</exception>
     internal bool Verify()
     {
-        string? fault = null;
+        int believed = 0;
         for (int attempt = 0; attempt < VerifyAttempts; attempt++)
         {
             ulong before = Passed();
-            fault = FindFault();
+            string? fault = FindFault();
             bool quiet = before == Passed();
-            if (fault is null && quiet)
+            if (quiet && fault is null)
             {
                 return true;
             }
 
-            if (!quiet)
+            believed = quiet ? believed + 1 : 0;
+            if (believed == VerifyBelieves)
             {
-                fault = null;
+                throw new InvalidOperationException($"The ledger is damaged: {fault}");
             }
 
             Thread.Sleep(attempt);
         }
 
-        return fault is null ? false : throw new InvalidOperationException($"The ledger is damaged: {fault}");
+        return false;
     }
 
     private ulong Passed()
@@ -44,7 +46,7 @@ internal sealed unsafe partial class LedgerStore
         ulong passed = _records.Carved;
         foreach (nint ring in _threads.Rings())
         {
-            passed += (ulong)Volatile.Read(ref ((LedgerRing*)ring)->Head) + Volatile.Read(ref ((LedgerRing*)ring)->Tail);
+            passed += (ulong)Atomic.LoadAcquire(ref ((LedgerRing*)ring)->Head) + Atomic.LoadAcquire(ref ((LedgerRing*)ring)->Tail);
         }
 
         return passed;
@@ -66,8 +68,8 @@ internal sealed unsafe partial class LedgerStore
         foreach (nint address in _threads.Rings())
         {
             LedgerRing* ring = (LedgerRing*)address;
-            uint tail = Volatile.Read(ref ring->Tail);
-            uint head = Volatile.Read(ref ring->Head);
+            uint tail = Atomic.LoadAcquire(ref ring->Tail);
+            uint head = Atomic.LoadAcquire(ref ring->Head);
             if (tail - head > LedgerRing.Capacity)
             {
                 return $"a ring holds {tail - head} records";
@@ -102,7 +104,8 @@ internal sealed unsafe partial class LedgerStore
                 }
 
                 live++;
-                if (sequence == 0 || record->TakenSite > CallSiteTable.Last || record->Kind > (uint)HolderKind.Raw || record->TakenThread == 0)
+                bool knownKind = record->Kind <= (uint)HolderKind.Raw;
+                if (sequence == 0 || record->TakenSite > CallSiteTable.Last || !knownKind || record->TakenThread == 0)
                 {
                     return $"record {index} is live with fields that nobody wrote";
                 }

@@ -4,9 +4,9 @@ namespace Quire;
 
 /// <summary>The ledger: one record for each reference (or counted group) that is held, found again by its ticket.</summary>
 /// <remarks>
-/// Contract. <see cref="Take"/> gives a ticket; the references leave by <see cref="Release"/> with that ticket, from any thread, all at once or in
-/// parts. Of two releases of the same references exactly one succeeds; the other is told who was first. Nothing that fails changes anything.
-/// Queries see only records that existed as shown.
+/// Contract. <see cref="Take"/> gives a ticket; the references leave by <see cref="Release"/> with that ticket, from any thread,
+/// all at once or in parts. Of two releases of the same references exactly one succeeds; the other is told who was first. Nothing
+/// that fails changes anything. Queries see only records that existed as shown.
 /// <para>
 /// Cost: a take has no atomic, a release one; neither allocates on the GC heap. What is slow has a name that says so.
 /// </para>
@@ -57,6 +57,9 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     /// <summary>Takes that got no record, because the maximum was reached or memory was out.</summary>
     internal long Untracked => Volatile.Read(ref _untracked);
 
+    /// <summary>The records themselves, for tests.</summary>
+    internal LedgerRecords Records => _records;
+
     /// <summary>Records that have ever been in use, now live or free.</summary>
     internal int CarvedRecords => (int)_records.Carved;
 
@@ -69,7 +72,10 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     /// <summary>Names of threads that are kept for records to show.</summary>
     internal int ThreadNameCount => _threads.NameCount;
 
-    /// <summary>Records <paramref name="references"/> taken at once. Returns the ticket, or 0 when there was no room (counted in <see cref="Untracked"/>).</summary>
+    /// <summary>
+    /// Records <paramref name="references"/> taken at once. Returns the ticket, or 0 when there was no room (counted in <see
+    /// cref="Untracked"/>).
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is negative.</exception>
     internal uint Take(ulong identity, int references, uint bytes, HolderKind kind, string file, int line, string member)
     {
@@ -151,7 +157,9 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     internal bool Touch(uint ticket, string file, int line, string member) =>
         Stamp(ticket, CallSiteTable.NumberOf(file, line, member), scope: null);
 
-    /// <summary>As <see cref="Touch"/>, and moves the record into the caller's leak scope: it answers for the reference from here on.</summary>
+    /// <summary>
+    /// As <see cref="Touch"/>, and moves the record into the caller's leak scope: it answers for the reference from here on.
+    /// </summary>
     internal bool Transfer(uint ticket, string file, int line, string member) =>
         Stamp(ticket, CallSiteTable.NumberOf(file, line, member), LedgerScope.t_current);
 

@@ -5,9 +5,9 @@ namespace Quire;
 /// A thread's end is found by asking, never by a finalizer: the next new thread that looks for a ring asks the owner of each, and adopts
 /// the first ring whose owner is dead, records and all. So there are as many rings as threads lived at once.
 /// <para>
-/// Thread ids are reused, so records name threads by a number of their own. The name behind the number of a dead thread is kept while a record may
-/// show it: when the names have doubled, those that no record mentions are dropped. That is safe because a dead thread
-/// writes its number nowhere again.
+/// Thread ids are reused, so records name threads by a number of their own. The name behind the number of a dead thread is kept
+/// while a record may show it: when the names have doubled, those that no record mentions are dropped. That is safe because a
+/// dead thread writes its number nowhere again.
 /// </para>
 /// </remarks>
 internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
@@ -217,7 +217,9 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
             set => Volatile.Write(ref _owner, value);
         }
 
-        /// <summary>True for one caller, if the owner is dead or there is none; that caller has the ring until <see cref="EndClaim"/>.</summary>
+        /// <summary>
+        /// True for one caller, if the owner is dead or there is none; that caller has the ring until <see cref="EndClaim"/>.
+        /// </summary>
         internal bool TryClaimDead()
         {
             // Happens before: the exchange reads what the last EndClaim released, so the owner read under it is the present one.
