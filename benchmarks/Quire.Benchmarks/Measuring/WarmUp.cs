@@ -27,7 +27,7 @@ internal static class WarmUp
             long before = JitInfo.GetCompiledMethodCount();
             foreach (Contender contender in contenders)
             {
-                for (int call = 0; call < CallsAPass; call++)
+                for (int call = 0; call < CallsAPass && !deadline.Passed; call++)
                 {
                     contender.Run(OperationsACall);
                 }

@@ -108,17 +108,17 @@ internal sealed class TextReport(TextWriter writer)
             writer.WriteLine($"  doubt: {result.CompiledMeanwhile} methods were compiled while measuring");
         }
 
-        foreach (Samples peer in report.Peers)
+        if (report.Quire is Samples quire
+            && report.Peers.Select(peer => (peer.Contender.Name, Difference: Difference(quire, peer))).MaxBy(pair => pair.Difference) is var worst
+            && worst.Difference > NoisyDifference)
         {
-            if (report.Quire is Samples quire
-                && Math.Abs((quire.PairedRatioTo(peer) / quire.RatioTo(peer)) - 1) is double difference and > NoisyDifference)
-            {
-                writer.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  doubt: the two ratios to {peer.Contender.Name} differ by {difference:P0}; the machine was not quiet"));
-            }
+            writer.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  doubt: ratio and paired ratio differ by up to {worst.Difference:P0} ({worst.Name}); the machine was not quiet"));
         }
     }
+
+    private static double Difference(Samples quire, Samples peer) => Math.Abs((quire.PairedRatioTo(peer) / quire.RatioTo(peer)) - 1);
 
     private static string Line(string name, string least, string median, string most, string ratio, string paired) =>
         $"  {name,-28}{least,10}{median,10}{most,10}{ratio,10}{paired,10}".TrimEnd();
