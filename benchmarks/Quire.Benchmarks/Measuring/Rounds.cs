@@ -24,7 +24,7 @@ internal sealed record RoundsResult(
 internal static class Rounds
 {
     private const int MostOperations = 1 << 24;
-    private const int MostRepeats = 4;
+    private const int MostRepeats = 8;
 
     /// <summary>Warms up, finds how many operations fill a sample, and measures.</summary>
     public static RoundsResult Measure(IReadOnlyList<Contender> contenders, Schedule schedule, Deadline deadline)

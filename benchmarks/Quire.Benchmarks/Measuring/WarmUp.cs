@@ -6,14 +6,14 @@ namespace Quire.Benchmarks.Measuring;
 /// <remarks>
 /// A method is compiled again after 30 calls, but only once no new first-tier code has appeared for 100 ms, and what the
 /// framework ships precompiled passes through an instrumented tier first. So a pass calls each contender more than 30
-/// times with little work and then pauses; the passes end when two in a row have left the number of compiled methods as it was.
+/// times with little work and then pauses; the passes end when three in a row have left the number of compiled methods as it was.
 /// That number is the runtime's own, so a contender can't be measured half warm without the report saying so.
 /// </remarks>
 internal static class WarmUp
 {
     private const int CallsAPass = 40;
     private const int OperationsACall = 512;
-    private const int QuietPasses = 2;
+    private const int QuietPasses = 3;
 
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(150);
 
