@@ -1,1 +1,29 @@
-return 2;
+using Quire.Benchmarks.Bdn;
+using Quire.Benchmarks.Compare;
+
+const string Usage = "usage: " + CompareOptions.Usage + " | bdn [FILTER]";
+
+switch (args)
+{
+    case ["compare", .. string[] rest]:
+        if (!CompareOptions.TryParse(rest, out CompareOptions? options, out string? complaint))
+        {
+            Console.Error.WriteLine(complaint);
+            return 2;
+        }
+
+        CompareCommand.Run(options);
+        return 0;
+
+    case ["bdn", .. string[] rest]:
+        BdnCommand.Run(rest);
+        return 0;
+
+    case ["-h" or "--help"]:
+        Console.WriteLine(Usage);
+        return 0;
+
+    default:
+        Console.Error.WriteLine(Usage);
+        return 2;
+}

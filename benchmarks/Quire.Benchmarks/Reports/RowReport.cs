@@ -1,0 +1,37 @@
+using Quire.Benchmarks.Measuring;
+using Quire.Benchmarks.Rows;
+
+namespace Quire.Benchmarks.Reports;
+
+/// <summary>How a bar was met.</summary>
+/// <param name="Bar">The bar.</param>
+/// <param name="Best">The best of its peers that took part, or null if none did.</param>
+/// <param name="Missing">Its peers that took no part.</param>
+/// <param name="Ratio">Quire's median over the best peer's, or null where either is missing.</param>
+internal sealed record Verdict(Bar Bar, Samples? Best, IReadOnlyList<string> Missing, double? Ratio)
+{
+    public bool Met => Ratio <= Bar.AtMost;
+
+    public bool MoonshotMet => Ratio <= Bar.Moonshot;
+}
+
+/// <summary>A row's figures put against each other.</summary>
+internal sealed class RowReport(Row row, RoundsResult result)
+{
+    public Row Row { get; } = row;
+
+    public RoundsResult Result { get; } = result;
+
+    public Samples? Quire { get; } = result.Samples.FirstOrDefault(samples => samples.Contender.Role == ContenderRole.Quire);
+
+    public IEnumerable<Samples> Peers => Result.Samples.Where(samples => samples.Contender.Role == ContenderRole.Peer);
+
+    public IEnumerable<Verdict> Verdicts => Row.Bars.Select(Judge);
+
+    private Verdict Judge(Bar bar)
+    {
+        Samples? best = Peers.Where(samples => bar.Peers.Contains(samples.Contender.Name)).MinBy(samples => samples.Median);
+        string[] missing = [.. bar.Peers.Where(name => Peers.All(samples => samples.Contender.Name != name))];
+        return new Verdict(bar, best, missing, best is null ? null : Quire?.RatioTo(best));
+    }
+}

@@ -1,0 +1,72 @@
+using Quire.Benchmarks.Measuring;
+using Quire.Benchmarks.Work;
+
+namespace Quire.Benchmarks.Rows;
+
+/// <summary>Quire's side of every row, as a user would write it: the ordinary public calls, the always-on checks, tracking off.</summary>
+/// <remarks>
+/// Each row has an allocator of its own with default options, so that no row inherits what another left behind.
+/// What a contender needs disposed of goes to the row's <see cref="Owned"/>.
+/// Memory is reached through the handle's address, which is Quire's to check, as often as it is for a user.
+/// </remarks>
+internal static class QuireContenders
+{
+    private const string Name = "Quire";
+
+    public static Contender OwnerFragments(int size, Owned owned) =>
+        new BatchContender<FragmentBlocks, PageFragment>(Name, ContenderRole.Quire, OpenCache(size, owned));
+
+    /// <summary>The cache is the producer's, which is the calling thread.</summary>
+    public static Contender HandoffFragments(int size, Consumer consumer, HandoffStyle style, Owned owned) =>
+        new HandoffContender<FragmentBlocks, PageFragment>(Name, ContenderRole.Quire, OpenCache(size, owned), consumer, style);
+
+    public static Contender Pages(Owned owned) =>
+        new PairContender<PageBlocks, Page>(Name, ContenderRole.Quire, new PageBlocks(owned.Add(new PageAllocator())));
+
+    private static FragmentBlocks OpenCache(int size, Owned owned)
+    {
+        PageAllocator allocator = owned.Add(new PageAllocator());
+        return new FragmentBlocks(owned.Add(new PageFragmentCache(allocator)), size);
+    }
+
+    private readonly unsafe struct FragmentBlocks(PageFragmentCache cache, int size) : IBlocks<PageFragment>
+    {
+        private readonly PageFragmentCache _cache = cache;
+        private readonly int _size = size;
+
+        public PageFragment Take()
+        {
+            PageFragment fragment = _cache.Allocate(_size);
+            *fragment.Address = 1;
+            return fragment;
+        }
+
+        public byte Read(PageFragment block) => *block.Address;
+
+        public void Drop(PageFragment block) => _cache.Free(block);
+
+        public void DropElsewhere(PageFragment block) => block.Free();
+
+        public void DropElsewhere(ReadOnlySpan<PageFragment> blocks) => PageFragment.Free(blocks);
+    }
+
+    private readonly unsafe struct PageBlocks(PageAllocator allocator) : IBlocks<Page>
+    {
+        private readonly PageAllocator _allocator = allocator;
+
+        public Page Take()
+        {
+            Page page = _allocator.Allocate();
+            *page.Address = 1;
+            return page;
+        }
+
+        public byte Read(Page block) => *block.Address;
+
+        public void Drop(Page block) => _allocator.Free(block);
+
+        public void DropElsewhere(Page block) => block.Put();
+
+        public void DropElsewhere(ReadOnlySpan<Page> blocks) => _allocator.Free(blocks);
+    }
+}
