@@ -1,61 +1,26 @@
 namespace Quire.Samples.UdpRelay;
 
-/// <summary>One datagram on its way through the relay: what arrived, and the memory that carries it.</summary>
+/// <summary>One datagram on its way through the relay: what arrived, and the fragment that carries it.</summary>
 /// <remarks>
-/// <para>
-/// Invariant: exactly one carrier, chosen by <see cref="Length"/>: nothing for an empty datagram (it is legal, and is
-/// relayed), a <see cref="PageFragment"/> of exactly <see cref="Length"/> bytes up to
-/// <see cref="Landing.LargestFragment"/>, the whole landing <see cref="Page"/> above it.
-/// </para>
-/// <para>
-/// Whoever takes a datagram out of a queue frees it, on whatever thread that is; several at once through
-/// <see cref="DatagramBatch"/>.
-/// </para>
+/// Invariant: an empty datagram (it is legal, and is relayed) has no fragment; any other has one, at least <see cref="Length"/> bytes long.
+/// Whoever takes a datagram out of a queue frees it, on whatever thread that is; several at once through <see cref="DatagramBatch"/>.
 /// </remarks>
-internal readonly struct Datagram
+internal readonly struct Datagram(PageFragment fragment, int length)
 {
-    private readonly PageFragment _fragment;
-    private readonly Page _page;
-
-    internal Datagram(PageFragment fragment)
-    {
-        _fragment = fragment;
-        Length = fragment.Length;
-    }
-
-    internal Datagram(Page page, int length)
-    {
-        _page = page;
-        Length = length;
-    }
+    /// <summary>What carries it; nothing where <see cref="Length"/> is 0.</summary>
+    internal PageFragment Fragment { get; } = fragment;
 
     /// <summary>Bytes of payload, 0 to 65,535.</summary>
-    internal int Length { get; }
+    internal int Length { get; } = length;
 
-    internal ReadOnlySpan<byte> Span => Length switch
-    {
-        0 => default,
-        <= Landing.LargestFragment => _fragment.Span,
-        _ => _page.Span[..Length],
-    };
-
-    /// <summary>The carrier, where it is a fragment.</summary>
-    internal bool TryGetFragment(out PageFragment fragment)
-    {
-        fragment = _fragment;
-        return Length is > 0 and <= Landing.LargestFragment;
-    }
+    internal ReadOnlySpan<byte> Span => Length == 0 ? default : Fragment.Span[..Length];
 
     /// <summary>Gives the memory back. Any thread; once.</summary>
     internal void Free()
     {
-        if (TryGetFragment(out PageFragment fragment))
+        if (Length != 0)
         {
-            fragment.Free();
-        }
-        else if (Length > 0)
-        {
-            _page.Put();
+            Fragment.Free();
         }
     }
 }

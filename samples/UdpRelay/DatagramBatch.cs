@@ -9,10 +9,8 @@ internal sealed class DatagramBatch(int capacity)
 
     internal void Add(in Datagram datagram)
     {
-        if (!datagram.TryGetFragment(out PageFragment fragment))
+        if (datagram.Length == 0)
         {
-            // Empty, or a whole page: there is nothing to share an atomic with.
-            datagram.Free();
             return;
         }
 
@@ -21,16 +19,13 @@ internal sealed class DatagramBatch(int capacity)
             Free();
         }
 
-        _fragments[_count++] = fragment;
+        _fragments[_count++] = datagram.Fragment;
     }
 
     internal void Free()
     {
         int count = _count;
         _count = 0;
-        if (count > 0)
-        {
-            PageFragment.Free(_fragments.AsSpan(0, count));
-        }
+        PageFragment.Free(_fragments.AsSpan(0, count));
     }
 }

@@ -1,6 +1,6 @@
 namespace Quire.Samples.UdpRelay;
 
-/// <summary>Where datagrams land: a page as large as a datagram can be, from which what arrived is kept.</summary>
+/// <summary>Where datagrams land: a fragment as large as a datagram can be, from which what arrived is kept.</summary>
 /// <remarks>
 /// <para>
 /// How much will arrive is known only afterwards, so a receive needs room for 65,535 bytes, and nothing a client
@@ -8,45 +8,44 @@ namespace Quire.Samples.UdpRelay;
 /// from one to the other this takes the least memory:
 /// </para>
 /// <list type="number">
-/// <item>up to <see cref="LargestFragment"/> bytes are copied into a fragment of exactly that size, and the landing
-/// page is used again at once. A DNS message costs some 10 ns of copying beside 1 to 2 µs for each system call;</item>
-/// <item>a longer datagram is not copied: the landing page itself is handed on, and the next one is allocated. It is
-/// then at least half full.</item>
+/// <item>up to <see cref="LongestCopied"/> bytes are copied into a fragment of exactly that size, and the landing is
+/// used again at once. A DNS message costs some 10 ns of copying beside 1 to 2 µs for each system call;</item>
+/// <item>a longer datagram is not copied: the landing itself is handed on, more than half full, and the next one is
+/// allocated.</item>
 /// </list>
 /// <para>
-/// Rejected: a 64 KiB fragment for each receive (a queue of DNS messages would hold 500 times its content); asking for
-/// the length first with a peek (a system call costs more than the copy); a large page cut up as datagrams arrive (one
-/// small datagram that waits would keep all of it, and its last 64 KiB could never be used).
+/// Rejected: a fragment of 64 KiB for each receive (a queue of DNS messages would hold a thousand times its content);
+/// asking for the length first with a peek (a system call costs more than the copy); a large page cut up as datagrams
+/// arrive (one small datagram that waits would keep all of it, and its last 64 KiB could never be used).
 /// </para>
 /// <para>
-/// One owner at a time: a thread, or whoever rented it from the <see cref="LandingPool"/>.
-/// Equation: it holds one page, plus the fragment cache's current one.
+/// One owner at a time: a thread, or whoever rented it from the <see cref="LandingPool"/>. It holds one landing of
+/// <see cref="Size"/> bytes, and what its fragment cache keeps: a page of 32 KiB, and up to
+/// <see cref="PageFragmentCache.RetainedPages"/> more whose datagrams are still queued.
 /// </para>
 /// </remarks>
 internal sealed class Landing : IDisposable
 {
-    /// <summary>The longest datagram that is copied into a fragment, in bytes: what a fragment page can hold.</summary>
-    internal const int LargestFragment = 32 * 1024;
+    /// <summary>64 KiB, the next power of two: UDP's length field has 16 bits, so no datagram is longer than 65,535 bytes less its headers.</summary>
+    internal const int Size = 64 * 1024;
 
-    /// <summary>64 KiB: UDP's length field has 16 bits, so that no datagram is longer than 65,535 bytes less headers.</summary>
-    private const int PageOrder = 4;
+    /// <summary>The longest datagram that is copied, in bytes: longer ones would get a page of their own anyway.</summary>
+    internal const int LongestCopied = PageFragmentCache.MaxSharedSize;
 
-    private readonly PageAllocator _allocator;
     private readonly PageFragmentCache _cache;
-    private Page _page;
+    private PageFragment _landing;
     private bool _disposed;
 
     internal Landing(PageAllocator allocator)
     {
-        _allocator = allocator;
         _cache = new PageFragmentCache(allocator);
-        _page = allocator.Allocate(PageOrder);
+        _landing = _cache.Allocate(Size);
     }
 
     /// <summary>Room for one datagram of any length; valid until the next <see cref="TryKeep"/>.</summary>
-    internal Span<byte> Span => _page.Span;
+    internal Span<byte> Span => _landing.Span;
 
-    /// <summary>Keeps the first <paramref name="length"/> bytes of <see cref="Span"/>; false when the memory limit does not allow it.</summary>
+    /// <summary>Keeps the first <paramref name="length"/> bytes of <see cref="Span"/>; false when the memory limit does not allow it, and then the datagram is lost.</summary>
     internal bool TryKeep(int length, out Datagram datagram)
     {
         datagram = default;
@@ -55,38 +54,46 @@ internal sealed class Landing : IDisposable
             return true;
         }
 
-        if (length <= LargestFragment)
-        {
-            if (!_cache.TryAllocate(length, out PageFragment fragment, out _))
-            {
-                return false;
-            }
-
-            _page.Span[..length].CopyTo(fragment.Span);
-            datagram = new Datagram(fragment);
-            return true;
-        }
-
-        // The next landing page first: without one this receiver could not go on.
-        if (!_allocator.TryAllocate(out Page next, out _, PageOrder))
+        bool copied = length <= LongestCopied;
+        if (!TryAllocate(copied ? length : Size, out PageFragment fragment))
         {
             return false;
         }
 
-        datagram = new Datagram(_page, length);
-        _page = next;
+        if (copied)
+        {
+            _landing.Span[..length].CopyTo(fragment.Span);
+            datagram = new Datagram(fragment, length);
+        }
+        else
+        {
+            datagram = new Datagram(_landing, length);
+            _landing = fragment;
+        }
+
         return true;
     }
 
+    /// <summary>Gives the memory back; datagrams kept from here live on.</summary>
     public void Dispose()
     {
-        if (_disposed)
+        if (!_disposed)
         {
-            return;
+            _disposed = true;
+            _landing.Free();
+            _cache.Dispose();
+        }
+    }
+
+    private bool TryAllocate(int size, out PageFragment fragment)
+    {
+        if (_cache.TryAllocate(size, out fragment, out _))
+        {
+            return true;
         }
 
-        _disposed = true;
-        _cache.Dispose();
-        _page.Put();
+        // At the limit, pages that the cache retains in the hope of their return are better given to the allocator.
+        _cache.Drain();
+        return _cache.TryAllocate(size, out fragment, out _);
     }
 }

@@ -54,6 +54,9 @@ internal sealed class Relay : IDisposable
 
     internal IReadOnlyList<Upstream> Upstreams { get; }
 
+    /// <summary>Where its memory comes from.</summary>
+    internal PageAllocator Allocator => _memory.Allocator;
+
     /// <summary>The listening socket's receive buffer as the system granted it, in bytes.</summary>
     internal int ReceiveBufferBytes { get; private init; }
 
@@ -193,6 +196,7 @@ internal sealed class Relay : IDisposable
         KernelDropsOfQueries = kernelDropsOfQueries,
         KernelDropsOfReplies = _counters.KernelDropsOfReplies,
         PagesHeld = pagesHeld,
+        GarbageBytes = GC.GetTotalAllocatedBytes(),
         Drops = [.. Enum.GetValues<DropReason>().Select(_counters.Drops)],
     };
 

@@ -12,7 +12,7 @@ internal sealed class RelayMemory
     internal PageAllocator Allocator { get; }
 
     /// <summary>Pages of 4 KiB that somebody holds a reference to.</summary>
-    internal long PagesHeld => Allocator.GetStatistics().PagesHeld;
+    internal long PagesHeld => Allocator.GetStatistics().InUseFrames;
 
     /// <summary>Gives everything back to the system. Null, or the holders of what is still held.</summary>
     internal string? Close()

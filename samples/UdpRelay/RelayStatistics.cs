@@ -56,6 +56,9 @@ internal sealed record RelayStatistics
     /// <summary>Pages in use, of 4 KiB each: queued datagrams, and what the receivers keep ready. 0 once stopped.</summary>
     internal required long PagesHeld { get; init; }
 
+    /// <summary>Bytes that the whole process ever allocated on the garbage-collected heap. Datagrams add none.</summary>
+    internal required long GarbageBytes { get; init; }
+
     internal required IReadOnlyList<long> Drops { get; init; }
 
     internal long QueryDrops => Sum(query: true);
@@ -91,7 +94,7 @@ internal sealed record RelayStatistics
         AppendDrops(line, " ");
         line.Append(CultureInfo.InvariantCulture, $" kernel-dropped={KernelDropsOfQueries + KernelDropsOfReplies} refused={Refusals}");
         line.Append(CultureInfo.InvariantCulture, $" opened={SessionsOpened} expired={SessionsExpired} evicted={SessionsEvicted} moved={SessionsMoved}");
-        line.Append(CultureInfo.InvariantCulture, $" receive-errors={ReceiveErrors} pages={PagesHeld}");
+        line.Append(CultureInfo.InvariantCulture, $" receive-errors={ReceiveErrors} pages={PagesHeld} gc-allocated={GarbageBytes}");
         return line.ToString();
     }
 
