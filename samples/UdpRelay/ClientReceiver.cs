@@ -16,6 +16,7 @@ internal sealed class ClientReceiver : IDisposable
     private readonly RelayCounters _counters;
     private readonly DatagramQueue<Query> _queue;
     private readonly Landing _landing;
+    private bool _running;
     private bool _stopping;
     private long _stopBy;
 
@@ -29,6 +30,19 @@ internal sealed class ClientReceiver : IDisposable
 
     /// <summary>Receives until <see cref="Stop"/>.</summary>
     internal void Run()
+    {
+        Volatile.Write(ref _running, true);
+        try
+        {
+            ReceiveUntilStopped();
+        }
+        finally
+        {
+            Volatile.Write(ref _running, false);
+        }
+    }
+
+    private void ReceiveUntilStopped()
     {
         // Overwritten by each receive: no address is allocated.
         SocketAddress from = new(_socket.AddressFamily);
@@ -44,7 +58,7 @@ internal sealed class ClientReceiver : IDisposable
                 NoteError(exception.SocketErrorCode);
                 continue;
             }
-            catch (Exception exception) when (exception is SocketException or ObjectDisposedException && Volatile.Read(ref _stopping))
+            catch (Exception exception) when (exception is (SocketException or ObjectDisposedException) && Volatile.Read(ref _stopping))
             {
                 return;
             }
@@ -76,7 +90,16 @@ internal sealed class ClientReceiver : IDisposable
     }
 
     /// <summary>Gives the memory back; <see cref="Run"/> has returned.</summary>
-    public void Dispose() => _landing.Dispose();
+    /// <exception cref="InvalidOperationException">It has not: the system may still write to the landing, so it stays held.</exception>
+    public void Dispose()
+    {
+        if (Volatile.Read(ref _running))
+        {
+            throw new InvalidOperationException("the receiving thread is still running");
+        }
+
+        _landing.Dispose();
+    }
 
     private void Queue(int length, in ClientAddress client)
     {

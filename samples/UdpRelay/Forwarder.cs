@@ -224,7 +224,9 @@ internal sealed class Forwarder
         }
     }
 
-    /// <summary>Closes what has been silent both ways for the idle time.</summary>
+    /// <summary>
+    /// Closes what has been silent both ways for the idle time. Unread replies are not silence: the process may have been stopped for a while.
+    /// </summary>
     private void Sweep(long now)
     {
         Session? next;
@@ -232,7 +234,7 @@ internal sealed class Forwarder
         {
             next = session.Newer;
             CountKernelDrops(session);
-            if (now - Math.Max(session.LastQuery, session.LastReply) >= _idle)
+            if (now - Math.Max(session.LastQuery, session.LastReply) >= _idle && !session.HasUnread)
             {
                 Close(session, SessionEnd.Idle);
             }

@@ -105,6 +105,9 @@ internal sealed class Relay : IDisposable
         }
     }
 
+    /// <summary>Says that the relay is of no use any more, and why; the first reason stays.</summary>
+    internal void Fail(Exception exception) => _fault.TrySetResult(exception);
+
     /// <summary>Stops; see <see cref="Stop"/>, which also says how it ended.</summary>
     public void Dispose() => Stop();
 
@@ -123,18 +126,15 @@ internal sealed class Relay : IDisposable
         Join(_replying);
         _socket.Dispose();
 
-        // After a fault a queue may have lost its reader.
-        FreeQueued();
-
         if (!allEnded)
         {
             Fail(new TimeoutException("a session did not stop receiving"));
         }
-        else if (!_receiving.IsAlive)
-        {
-            _clientReceiver.Dispose();
-            _replyReceiver.Dispose();
-        }
+
+        // A stop always answers: what goes wrong here is reported with the rest, as the fault or as a holder.
+        Attempt(FreeQueued);
+        Attempt(_clientReceiver.Dispose);
+        Attempt(_replyReceiver.Dispose);
 
         long pagesHeld = _memory.PagesHeld;
         string? holders = _memory.Close();
@@ -156,6 +156,19 @@ internal sealed class Relay : IDisposable
         }
     }
 
+    private void Attempt(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+    }
+
+    /// <summary>After a fault a queue may have lost its reader.</summary>
     private void FreeQueued()
     {
         Query[] queries = new Query[1];
@@ -200,23 +213,8 @@ internal sealed class Relay : IDisposable
         Drops = [.. Enum.GetValues<DropReason>().Select(_counters.Drops)],
     };
 
-    private Thread NewThread(string name, Action run) => new(() =>
-    {
-        try
-        {
-            run();
-        }
-        catch (Exception exception)
-        {
-            Fail(exception);
-        }
-    })
-    {
-        Name = name,
-        IsBackground = true,
-    };
+    private Thread NewThread(string name, Action run) => new(() => Attempt(run)) { Name = name, IsBackground = true };
 
-    private void Fail(Exception exception) => _fault.TrySetResult(exception);
 
     private static Socket Bind(RelayOptions options, out int granted)
     {

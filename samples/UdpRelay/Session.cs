@@ -108,15 +108,23 @@ internal sealed class Session : IDisposable
         Upstream.Refused();
     }
 
+    /// <summary>True when replies have arrived that no pool thread has come to read yet.</summary>
+    internal bool HasUnread => _socket.Available > 0;
+
     /// <summary>
-    /// Closes the socket, which ends the receiving, which gives up the wait. Replies already queued are still delivered.
+    /// Closes the socket, which ends the receiving, which gives up the wait. What has arrived, up to a burst, is read first, and what is queued
+    /// is still delivered.
     /// </summary>
     public void Dispose()
     {
         lock (_gate)
         {
-            _closed = true;
-            _socket.Dispose();
+            if (!_closed)
+            {
+                _receiver.Drain(this);
+                _closed = true;
+                _socket.Dispose();
+            }
         }
     }
 

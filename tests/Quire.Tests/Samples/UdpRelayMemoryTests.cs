@@ -128,6 +128,75 @@ public class UdpRelayMemoryTests
     }
 
     [Fact]
+    public void A_session_that_closes_hands_on_what_has_arrived()
+    {
+        using PageAllocator allocator = NewAllocator();
+        RelayCounters counters = new();
+        DatagramQueue<Reply> queue = new(10);
+        using ReplyReceiver receiver = new(allocator, counters, queue, exception => Assert.Fail(exception.Message));
+        using Socket server = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        server.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Connect(server.LocalEndPoint!);
+        socket.Blocking = false;
+
+        // Not started: nobody reads but the close.
+        using Session session = new(default, server.LocalEndPoint!.Serialize(), new Upstream((IPEndPoint)server.LocalEndPoint), socket, receiver, now: 0);
+        Assert.False(session.HasUnread);
+        server.SendTo([1], SocketFlags.None, socket.LocalEndPoint!.Serialize());
+        server.SendTo([2, 2], SocketFlags.None, socket.LocalEndPoint!.Serialize());
+        Assert.True(session.HasUnread);
+        session.Dispose();
+        session.Dispose();
+        Reply[] replies = new Reply[3];
+        Assert.Equal(2, queue.Take(replies, 0));
+        Assert.Equal([1], replies[0].Datagram.Span.ToArray());
+        Assert.Equal([2, 2], replies[1].Datagram.Span.ToArray());
+        replies[0].Datagram.Free();
+        replies[1].Datagram.Free();
+        Assert.Equal(2, counters.FromUpstreams.Datagrams);
+    }
+
+    [Fact]
+    public void A_receiver_that_stops_still_queues_what_the_kernel_held()
+    {
+        using PageAllocator allocator = NewAllocator();
+        RelayCounters counters = new();
+        DatagramQueue<Query> queue = new(10);
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using ClientReceiver receiver = new(socket, allocator, counters, queue);
+        using TestClient client = new(socket.LocalEndPoint!);
+        client.Send([1]);
+        client.Send([2]);
+        client.Send([3]);
+        receiver.Stop();
+        new TestThread(receiver.Run).Join();
+        Query[] queries = new Query[4];
+        Assert.Equal(3, queue.Take(queries, 0));
+        Assert.Equal([1, 2, 3], queries.Take(3).Select(query => query.Datagram.Span[0]));
+        Array.ForEach(queries, query => query.Datagram.Free());
+    }
+
+    [Fact]
+    public void A_fault_ends_the_relay_with_status_1_says_what_it_was_and_keeps_no_memory()
+    {
+        using TestUpstream upstream = new(0x5a);
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream));
+        using TestClient client = new(relay.LocalEndPoint);
+        client.Ask([1, 2], upstream);
+        Assert.False(relay.Fault.IsCompleted);
+        relay.Fail(new InvalidOperationException("made by the test"));
+        Assert.True(relay.Fault.IsCompleted);
+        RelayEnd end = relay.Stop();
+        using StringWriter output = new();
+        using StringWriter error = new();
+        Assert.Equal(1, RelayCommand.Report(end, output, error));
+        Assert.Contains("udp-relay: failed: System.InvalidOperationException: made by the test", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("pages held: 0", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_stop_in_the_middle_of_traffic_gives_every_page_back()
     {
         for (int round = 0; round < 5; round++)
