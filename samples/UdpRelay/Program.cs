@@ -1,1 +1,6 @@
-return 2;
+namespace Quire.Samples.UdpRelay;
+
+internal static class Program
+{
+    private static int Main(string[] arguments) => RelayCommand.Run(arguments, Console.Out, Console.Error);
+}

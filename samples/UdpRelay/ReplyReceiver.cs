@@ -1,0 +1,155 @@
+using System.Net.Sockets;
+
+namespace Quire.Samples.UdpRelay;
+
+/// <summary>A reply on its way back: the datagram, and the session that knows whose it is.</summary>
+internal readonly record struct Reply(Datagram Datagram, Session Session);
+
+/// <summary>Reads the replies of all sessions into fragments and queues them for the sending thread. Thread-safe.</summary>
+internal sealed class ReplyReceiver : IDisposable
+{
+    /// <summary>Datagrams read from one session before others get their turn.</summary>
+    private const int Burst = 64;
+
+    private readonly RelayCounters _counters;
+    private readonly DatagramQueue<Reply> _queue;
+    private readonly LandingPool _landings;
+
+    private readonly Action<Exception> _failed;
+    private readonly object _gate = new();
+    private int _receiving;
+
+    internal ReplyReceiver(PageAllocator allocator, RelayCounters counters, DatagramQueue<Reply> queue, Action<Exception> failed)
+    {
+        _failed = failed;
+        _counters = counters;
+        _queue = queue;
+        _landings = new LandingPool(allocator);
+    }
+
+    /// <summary>A session is about to start; it will report its end once.</summary>
+    internal void SessionStarts()
+    {
+        lock (_gate)
+        {
+            _receiving++;
+        }
+    }
+
+    internal void SessionEnded()
+    {
+        lock (_gate)
+        {
+            _receiving--;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>A session's receiving ended by an exception that nobody expected.</summary>
+    internal void Failed(Exception exception) => _failed(exception);
+
+    /// <summary>Waits until no session receives any more; all have been closed. False when the limit passed.</summary>
+    internal bool WaitForSessions(TimeSpan limit)
+    {
+        long deadline = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        lock (_gate)
+        {
+            while (_receiving != 0)
+            {
+                long left = deadline - Environment.TickCount64;
+                if (left <= 0 || !Monitor.Wait(_gate, (int)left))
+                {
+                    return _receiving == 0;
+                }
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Counts what a receive answered, where it is not a datagram.</summary>
+    internal void NoteError(Session session, SocketError error)
+    {
+        switch (error)
+        {
+            case SocketError.Success or SocketError.WouldBlock or SocketError.MessageSize:
+                break;
+            case SocketError.ConnectionRefused or SocketError.ConnectionReset:
+                session.MarkRefused();
+                _counters.Refused();
+                break;
+            default:
+                _counters.ReceiveFailed();
+                break;
+        }
+    }
+
+    /// <summary>Reads what <paramref name="session"/> has, at most a burst. Called under the session's gate.</summary>
+    internal void Drain(Session session)
+    {
+        if (!_landings.TryRent(out Landing? landing))
+        {
+            DiscardOne(session);
+            return;
+        }
+
+        try
+        {
+            long now = Environment.TickCount64;
+            for (int read = 0; read < Burst; read++)
+            {
+                int length = session.Receive(landing!.Span, out SocketError error);
+                if (error == SocketError.WouldBlock)
+                {
+                    break;
+                }
+
+                if (error != SocketError.Success)
+                {
+                    NoteError(session, error);
+                    continue;
+                }
+
+                session.MarkReplied(now);
+                _counters.FromUpstreams.Add(length);
+                Queue(landing, length, session);
+            }
+        }
+        finally
+        {
+            _landings.Return(landing!);
+        }
+    }
+
+    /// <summary>Gives the landings back; no session receives any more.</summary>
+    public void Dispose() => _landings.Dispose();
+
+    private void Queue(Landing landing, int length, Session session)
+    {
+        if (!landing.TryKeep(length, out Datagram datagram))
+        {
+            _counters.Drop(DropReason.ReplyNoMemory);
+        }
+        else if (!_queue.TryAdd(new Reply(datagram, session)))
+        {
+            datagram.Free();
+            _counters.Drop(DropReason.ReplyQueueFull);
+        }
+    }
+
+    /// <summary>With no memory to receive into, the datagram still has to leave the socket, or the wait would complete for ever.</summary>
+    private void DiscardOne(Session session)
+    {
+        Span<byte> one = stackalloc byte[1];
+        session.Receive(one, out SocketError error);
+        if (error is SocketError.Success or SocketError.MessageSize)
+        {
+            _counters.FromUpstreams.Add(one.Length);
+            _counters.Drop(DropReason.ReplyNoMemory);
+        }
+        else
+        {
+            NoteError(session, error);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+using System.Net;
+using System.Net.Sockets;
+using Quire.Samples.UdpRelay;
+using Xunit;
+
+namespace Quire.Tests.Samples;
+
+/// <summary>The relay's memory: what a datagram takes, what happens at the limit, and that all of it comes back.</summary>
+public class UdpRelayMemoryTests
+{
+    private const long Limit = 8 << 20;
+
+    [Fact]
+    public void A_queued_datagram_takes_its_own_length_and_no_more()
+    {
+        using PageAllocator allocator = NewAllocator();
+        using Landing landing = new(allocator);
+        List<Datagram> kept = [];
+        for (int i = 0; i < 1000; i++)
+        {
+            landing.Span[..100].Fill((byte)i);
+            Assert.True(landing.TryKeep(100, out Datagram datagram));
+            kept.Add(datagram);
+        }
+
+        // 104 bytes each with its alignment: four pages of 32 KiB, beside the landing of 64 KiB.
+        Assert.Equal((4 * 8) + 16, allocator.GetStatistics().InUseFrames);
+        for (int i = 0; i < kept.Count; i++)
+        {
+            Assert.Equal(100, kept[i].Span.Length);
+            Assert.False(kept[i].Span.ContainsAnyExcept((byte)i));
+        }
+
+        kept.ForEach(datagram => datagram.Free());
+    }
+
+    [Fact]
+    public void A_long_datagram_is_handed_on_where_it_landed()
+    {
+        using PageAllocator allocator = NewAllocator();
+        using Landing landing = new(allocator);
+        landing.Span[..50_000].Fill(7);
+        ref byte landed = ref landing.Span[0];
+        Assert.True(landing.TryKeep(50_000, out Datagram datagram));
+        Assert.True(System.Runtime.CompilerServices.Unsafe.AreSame(in landed, in datagram.Span[0]));
+        landing.Span.Fill(8);
+        Assert.False(datagram.Span.ContainsAnyExcept((byte)7));
+        datagram.Free();
+        Assert.Equal(16, allocator.GetStatistics().InUseFrames);
+    }
+
+    [Fact]
+    public void At_the_limit_datagrams_are_refused_and_after_it_they_are_kept_again()
+    {
+        using PageAllocator allocator = NewAllocator();
+        using Landing landing = new(allocator);
+        Queue<Datagram> kept = new();
+        foreach (int length in (int[])[60_000, 30_000, 1200])
+        {
+            while (landing.TryKeep(length, out Datagram datagram))
+            {
+                kept.Enqueue(datagram);
+            }
+
+            Assert.True(kept.Count > 50, $"{kept.Count} datagrams of {length} bytes");
+            Assert.False(landing.TryKeep(length, out _));
+            Assert.Equal(Landing.Size, landing.Span.Length);
+            while (kept.TryDequeue(out Datagram datagram))
+            {
+                datagram.Free();
+            }
+        }
+    }
+
+    [Fact]
+    public void A_batch_frees_all_that_was_added_whatever_carries_it()
+    {
+        using PageAllocator allocator = NewAllocator();
+        using Landing landing = new(allocator);
+        DatagramBatch batch = new(8);
+        int[] lengths = [0, 1, 40_000, 100, 65_507, 32_768, 0, 32_769];
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.True(landing.TryKeep(lengths[i % lengths.Length], out Datagram datagram));
+            batch.Add(datagram);
+        }
+
+        batch.Free();
+        batch.Free();
+        landing.Dispose();
+        Assert.Equal(0, allocator.GetStatistics().InUseFrames);
+    }
+
+    [Fact]
+    public void A_full_queue_frees_the_datagram_and_counts_it_by_name()
+    {
+        using PageAllocator allocator = NewAllocator();
+        RelayCounters counters = new();
+        DatagramQueue<Query> queue = new(2);
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 4 << 20 };
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using ClientReceiver receiver = new(socket, allocator, counters, queue);
+        TestThread thread = new(receiver.Run);
+        Query[] queued = new Query[2];
+        try
+        {
+            using TestClient client = new(socket.LocalEndPoint!);
+            for (int i = 0; i < 5; i++)
+            {
+                client.Send(new byte[50_000]);
+            }
+
+            Eventually.Holds(() => counters.FromClients.Datagrams == 5, () => $"{counters.FromClients.Datagrams} received");
+        }
+        finally
+        {
+            receiver.Stop();
+            thread.Join();
+        }
+
+        Assert.Equal(2, queue.Take(queued, 0));
+
+        // Two queued, one to land in: 64 KiB each.
+        long held = allocator.GetStatistics().InUseFrames;
+        Array.ForEach(queued, query => query.Datagram.Free());
+        Assert.Equal(3 * 16, held);
+        Assert.Equal(3, counters.Drops(DropReason.QueryQueueFull));
+    }
+
+    [Fact]
+    public void A_session_that_closes_hands_on_what_has_arrived()
+    {
+        using PageAllocator allocator = NewAllocator();
+        RelayCounters counters = new();
+        DatagramQueue<Reply> queue = new(10);
+        using ReplyReceiver receiver = new(allocator, counters, queue, exception => Assert.Fail(exception.Message));
+        using Socket server = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        server.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Connect(server.LocalEndPoint!);
+        socket.Blocking = false;
+
+        // Not started: nobody reads but the close.
+        using Session session = new(default, server.LocalEndPoint!.Serialize(), new Upstream((IPEndPoint)server.LocalEndPoint), socket, receiver, now: 0);
+        Assert.False(session.HasUnread);
+        server.SendTo([1], SocketFlags.None, socket.LocalEndPoint!.Serialize());
+        server.SendTo([2, 2], SocketFlags.None, socket.LocalEndPoint!.Serialize());
+        Assert.True(session.HasUnread);
+        session.Dispose();
+        session.Dispose();
+        Reply[] replies = new Reply[3];
+        Assert.Equal(2, queue.Take(replies, 0));
+        Assert.Equal([1], replies[0].Datagram.Span.ToArray());
+        Assert.Equal([2, 2], replies[1].Datagram.Span.ToArray());
+        replies[0].Datagram.Free();
+        replies[1].Datagram.Free();
+        Assert.Equal(2, counters.FromUpstreams.Datagrams);
+    }
+
+    [Fact]
+    public void A_receiver_that_stops_still_queues_what_the_kernel_held()
+    {
+        using PageAllocator allocator = NewAllocator();
+        RelayCounters counters = new();
+        DatagramQueue<Query> queue = new(10);
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using ClientReceiver receiver = new(socket, allocator, counters, queue);
+        using TestClient client = new(socket.LocalEndPoint!);
+        client.Send([1]);
+        client.Send([2]);
+        client.Send([3]);
+        receiver.Stop();
+        new TestThread(receiver.Run).Join();
+        Query[] queries = new Query[4];
+        Assert.Equal(3, queue.Take(queries, 0));
+        Assert.Equal([1, 2, 3], queries.Take(3).Select(query => query.Datagram.Span[0]));
+        Array.ForEach(queries, query => query.Datagram.Free());
+    }
+
+    [Fact]
+    public void A_fault_ends_the_relay_with_status_1_says_what_it_was_and_keeps_no_memory()
+    {
+        using TestUpstream upstream = new(0x5a);
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream));
+        using TestClient client = new(relay.LocalEndPoint);
+        client.Ask([1, 2], upstream);
+        Assert.False(relay.Fault.IsCompleted);
+        relay.Fail(new InvalidOperationException("made by the test"));
+        Assert.True(relay.Fault.IsCompleted);
+        RelayEnd end = relay.Stop();
+        using StringWriter output = new();
+        using StringWriter error = new();
+        Assert.Equal(1, RelayCommand.Report(end, output, error));
+        Assert.Contains("udp-relay: failed: System.InvalidOperationException: made by the test", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("pages held: 0", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_stop_in_the_middle_of_traffic_gives_every_page_back()
+    {
+        for (int round = 0; round < 5; round++)
+        {
+            int seed = Random.Shared.Next();
+            using TestUpstream upstream = new(0x5a) { Replies = 3 };
+            using Relay relay = Relay.Start(RelayHarness.Options(upstream) with { MaxSessions = 10 });
+            using CancellationTokenSource stop = new();
+            TestThread[] senders = TestThread.Start(3, sender =>
+            {
+                Random random = new(seed + sender);
+                TestClient[] clients = [.. Enumerable.Range(0, 4).Select(_ => new TestClient(relay.LocalEndPoint))];
+                while (!stop.IsCancellationRequested)
+                {
+                    for (int i = 0; i < 20; i++)
+                    {
+                        try
+                        {
+                            clients[random.Next(clients.Length)].Send(new byte[random.Next(10) == 0 ? random.Next(65_000) : random.Next(1500)]);
+                        }
+                        catch (SocketException)
+                        {
+                            // The relay is gone.
+                        }
+                    }
+
+                    Thread.Sleep(1);
+                }
+
+                Array.ForEach(clients, client => client.Dispose());
+            });
+            try
+            {
+                // Replies are on their way and sessions change hands when it ends; twelve clients share ten.
+                Eventually.Holds(() => relay.GetStatistics().ReturnedDatagrams > 500, () => relay.GetStatistics().ToLine());
+                RelayStatistics end = relay.StopClean();
+                Assert.True(end.SessionsEvicted > 0, $"seed {seed}: {end.ToLine()}");
+            }
+            finally
+            {
+                stop.Cancel();
+                Array.ForEach(senders, sender => sender.Join());
+            }
+        }
+    }
+
+    [Fact]
+    public void What_is_still_held_at_the_stop_is_reported_with_its_holder_and_status_1()
+    {
+        using TestUpstream upstream = new(0x5a);
+        using IDisposable ledger = Holders.Track();
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream));
+        PageFragment forgotten = Forget(relay.Allocator);
+        RelayEnd end = relay.Stop();
+        Assert.Equal(8, end.Statistics.PagesHeld);
+        using StringWriter output = new();
+        using StringWriter error = new();
+        Assert.Equal(1, RelayCommand.Report(end, output, error));
+        Assert.Contains("pages held: 8", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("udp-relay: still held:", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("UdpRelayMemoryTests.cs:", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains(nameof(Forget), error.ToString(), StringComparison.Ordinal);
+        forgotten.Free();
+        relay.Allocator.Dispose();
+    }
+
+    [Fact]
+    public void A_stop_asked_for_twice_answers_the_same_and_a_relay_whose_port_is_taken_does_not_start()
+    {
+        using TestUpstream upstream = new(0x5a);
+        Relay relay = Relay.Start(RelayHarness.Options(upstream));
+        SocketException taken = Assert.Throws<SocketException>(() => Relay.Start(RelayHarness.Options(upstream) with { Listen = relay.LocalEndPoint }));
+        Assert.Equal(SocketError.AddressAlreadyInUse, taken.SocketErrorCode);
+        RelayEnd end = relay.Stop();
+        Assert.Same(end, relay.Stop());
+        relay.Dispose();
+        Assert.Equal(0, relay.GetStatistics().PagesHeld);
+        using Relay next = Relay.Start(RelayHarness.Options(upstream) with { Listen = relay.LocalEndPoint });
+        next.StopClean();
+    }
+
+    private static PageFragment Forget(PageAllocator allocator)
+    {
+        using PageFragmentCache cache = new(allocator);
+        return cache.Allocate(23);
+    }
+
+    private static PageAllocator NewAllocator() => new(new PageAllocatorOptions { Name = "relay test", LimitBytes = Limit });
+}

@@ -1,0 +1,196 @@
+using System.Diagnostics;
+using System.Net;
+using Quire.Samples.UdpRelay;
+using Xunit;
+
+namespace Quire.Tests.Samples;
+
+/// <summary>Sessions: which upstream a client gets, when a session ends, what happens when an upstream is down.</summary>
+public class UdpRelaySessionTests
+{
+    [Fact]
+    public void Each_new_client_gets_the_next_upstream_and_keeps_it()
+    {
+        using TestUpstream a = new(0x0a);
+        using TestUpstream b = new(0x0b);
+        using TestUpstream c = new(0x0c);
+        using Relay relay = Relay.Start(RelayHarness.Options(a, b, c));
+        TestClient[] clients = [.. Enumerable.Range(0, 7).Select(_ => new TestClient(relay.LocalEndPoint))];
+        for (int round = 0; round < 3; round++)
+        {
+            IEnumerable<TestUpstream> answered = clients.Select(client => client.Ask([1, 2, 3], a, b, c));
+            Assert.Equal([a, b, c, a, b, c, a], answered);
+        }
+
+        Array.ForEach(clients, client => client.Dispose());
+        Assert.Equal([3, 2, 2], relay.Upstreams.Select(upstream => upstream.Sessions));
+        relay.StopClean();
+    }
+
+    [Fact]
+    public void An_idle_session_expires_and_its_client_is_served_again()
+    {
+        using TestUpstream upstream = new(0x5a);
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream) with { Idle = TimeSpan.FromMilliseconds(500) });
+        using TestClient client = new(relay.LocalEndPoint);
+        Stopwatch watch = Stopwatch.StartNew();
+        client.Ask([1], upstream);
+        Eventually.Holds(() => relay.GetStatistics().SessionsExpired == 1, () => relay.GetStatistics().ToLine());
+
+        // Not sooner; the clock ticks every 16 ms at worst.
+        Assert.True(watch.ElapsedMilliseconds > 480, $"expired after {watch.ElapsedMilliseconds} ms");
+        Assert.Equal(0, relay.GetStatistics().SessionsOpen);
+        client.Ask([2], upstream);
+        RelayStatistics end = relay.StopClean();
+        Assert.Equal(2, end.SessionsOpened);
+        Assert.Equal(0, end.SessionsEvicted);
+    }
+
+    [Fact]
+    public void Replies_alone_keep_a_session_open()
+    {
+        using TestUpstream upstream = new(0x5a);
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream) with { Idle = TimeSpan.FromMilliseconds(1000) });
+        using TestClient client = new(relay.LocalEndPoint);
+        client.Ask([1], upstream);
+        Stopwatch watch = Stopwatch.StartNew();
+        while (watch.ElapsedMilliseconds < 1800)
+        {
+            upstream.SendTo(upstream.LastFrom!, [42]);
+            Assert.Equal([42], client.Receive().ToArray());
+            Thread.Sleep(50);
+        }
+
+        Assert.Equal(1, relay.GetStatistics().SessionsOpen);
+        Assert.Equal(0, relay.StopClean().SessionsExpired);
+    }
+
+    [Fact]
+    public void One_client_too_many_takes_the_place_of_the_one_silent_longest()
+    {
+        using TestUpstream upstream = new(0x5a);
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream) with { MaxSessions = 3 });
+        TestClient[] clients = [.. Enumerable.Range(0, 4).Select(_ => new TestClient(relay.LocalEndPoint))];
+        clients[0].Ask([0], upstream);
+        clients[1].Ask([1], upstream);
+        clients[2].Ask([2], upstream);
+        clients[0].Ask([0], upstream);
+
+        // The second is the silent one now.
+        clients[3].Ask([3], upstream);
+        RelayStatistics now = relay.GetStatistics();
+        Assert.Equal(3, now.SessionsOpen);
+        Assert.Equal(1, now.SessionsEvicted);
+        clients[0].Ask([0], upstream);
+        clients[2].Ask([2], upstream);
+        clients[3].Ask([3], upstream);
+        Assert.Equal(1, relay.GetStatistics().SessionsEvicted);
+        clients[1].Ask([1], upstream);
+        Assert.Equal(2, relay.GetStatistics().SessionsEvicted);
+        Array.ForEach(clients, client => client.Dispose());
+        Assert.Equal(5, relay.StopClean().SessionsOpened);
+    }
+
+    [Fact]
+    public void An_upstream_that_is_down_is_counted_and_served_again_once_it_is_back()
+    {
+        TestUpstream upstream = new(0x5a);
+        IPEndPoint address = upstream.EndPoint;
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream));
+        using TestClient client = new(relay.LocalEndPoint);
+        client.Ask([1, 1], upstream);
+        upstream.Dispose();
+
+        for (int i = 0; i < 5; i++)
+        {
+            client.Send([2, 2]);
+            Thread.Sleep(20);
+        }
+
+        Eventually.Holds(() => relay.GetStatistics().Refusals >= 3, () => relay.GetStatistics().ToLine());
+        Assert.False(client.Hears(TimeSpan.Zero));
+
+        using TestUpstream back = new(0x5a, address.Port);
+        client.AskUntilAnswered([3, 3], back);
+        RelayStatistics end = relay.StopClean();
+        Assert.Equal(1, end.SessionsOpened);
+    }
+
+    [Fact]
+    public void The_datagram_after_a_refusal_is_not_lost()
+    {
+        TestUpstream upstream = new(0x5a);
+        IPEndPoint address = upstream.EndPoint;
+        using Relay relay = Relay.Start(RelayHarness.Options(upstream));
+        using TestClient client = new(relay.LocalEndPoint);
+        client.Ask([1, 1], upstream);
+        for (int round = 0; round < 10; round++)
+        {
+            upstream.Dispose();
+            client.Send([2, 2]);
+            Eventually.Holds(() => relay.GetStatistics().ForwardedDatagrams == (2 * round) + 2, () => relay.GetStatistics().ToLine());
+
+            // Back at once, the refusal perhaps not yet read: the next query must arrive, not be swallowed by the old error.
+            upstream = new TestUpstream(0x5a, address.Port);
+            client.Send([3, 3]);
+            ReadOnlySpan<byte> reply;
+            do
+            {
+                // The query before may have reached it after all.
+                reply = client.Receive();
+            }
+            while (reply[0] == (2 ^ upstream.Key));
+
+            TestClient.CheckReply([3, 3], reply, upstream);
+        }
+
+        upstream.Dispose();
+        Assert.Equal(0, relay.StopClean().QueryDrops);
+    }
+
+    [Fact]
+    public void A_client_moves_to_another_upstream_when_its_own_refuses()
+    {
+        TestUpstream first = new(0x01);
+        using TestUpstream second = new(0x02);
+        using Relay relay = Relay.Start(RelayHarness.Options(first, second));
+        using TestClient client = new(relay.LocalEndPoint);
+        Assert.Same(first, client.Ask([1, 1], first, second));
+        first.Dispose();
+        Assert.Same(second, client.AskUntilAnswered([2, 2], first, second));
+        RelayStatistics now = relay.GetStatistics();
+        Assert.Equal(1, now.SessionsMoved);
+        Assert.Equal(1, now.SessionsOpen);
+
+        // While it refuses, new clients pass it over, whoever's turn it is.
+        for (int i = 0; i < 3; i++)
+        {
+            using TestClient other = new(relay.LocalEndPoint);
+            Assert.Same(second, other.AskUntilAnswered([3, 3], first, second));
+        }
+
+        relay.StopClean();
+    }
+
+    [Fact]
+    public void A_ring_passes_over_what_refuses_unless_all_do()
+    {
+        Upstream[] upstreams = [.. Enumerable.Range(1, 3).Select(port => new Upstream(new IPEndPoint(IPAddress.Loopback, port)))];
+        UpstreamRing ring = new(upstreams);
+        long now = Environment.TickCount64;
+        Assert.Equal([upstreams[0], upstreams[1], upstreams[2], upstreams[0]], Enumerable.Range(0, 4).Select(_ => ring.Next(now)));
+        upstreams[1].Refused();
+        now = Environment.TickCount64;
+        Assert.Equal([upstreams[2], upstreams[0], upstreams[2]], Enumerable.Range(0, 3).Select(_ => ring.Next(now)));
+        Assert.Same(upstreams[2], ring.Next(now, except: upstreams[0]));
+        Assert.True(ring.HasBetterThan(upstreams[0], now));
+        upstreams[2].Refused();
+        Assert.False(ring.HasBetterThan(upstreams[0], now));
+        upstreams[0].Refused();
+        Assert.Equal([upstreams[0], upstreams[1], upstreams[2]], Enumerable.Range(0, 3).Select(_ => ring.Next(now)));
+        upstreams[1].Replied();
+        Assert.Same(upstreams[1], ring.Next(now));
+        Assert.True(upstreams[2].IsRefusing(now));
+        Assert.False(upstreams[2].IsRefusing(now + Upstream.RefusalHolds + 100));
+    }
+}
