@@ -92,6 +92,14 @@ internal sealed unsafe partial class BuddyZone
     internal void Give(uint frame, int order, bool atBack = false)
     {
         Out -= 1L << order;
+        if (order == Page.MaxOrder && BlockTypeOf(frame) != BlockTypeOf(frame + BlockFrames))
+        {
+            // It was taken as one, and half of it was isolated meanwhile: each page block's half goes to that block's list.
+            Insert(frame, BlockOrder, atBack);
+            Insert(frame + BlockFrames, BlockOrder, atBack);
+            return;
+        }
+
         Insert(frame, order, atBack);
     }
 

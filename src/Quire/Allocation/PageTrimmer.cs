@@ -83,6 +83,9 @@ internal sealed unsafe class PageTrimmer : IDisposable
         return true;
     }
 
+    /// <summary>Frames that go offline are no longer counted.</summary>
+    internal void Forget(long frames) => Atomic.Add(ref _decommitted, -frames);
+
     private void Tick()
     {
         if (_allocator.IsDisposed)

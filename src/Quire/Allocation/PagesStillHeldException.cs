@@ -26,6 +26,9 @@ public sealed class PagesStillHeldException : InvalidOperationException
     /// <summary>Bytes still in use.</summary>
     public long HeldBytes { get; private init; }
 
+    internal static PagesStillHeldException For(string message, IReadOnlyList<Holder> holders, long heldBytes) =>
+        new(message) { Holders = holders, HeldBytes = heldBytes };
+
     internal static PagesStillHeldException For(PageAllocator allocator, PageAllocatorStatistics now)
     {
         IReadOnlyList<Holder> holders = allocator.HoldersOfMine();

@@ -104,6 +104,9 @@ internal static class Ledger
     /// <inheritdoc cref="LedgerStore.Transfer"/>
     internal static bool Transfer(uint ticket, string file, int line, string member) => s_store.Transfer(ticket, file, line, member);
 
+    /// <inheritdoc cref="LedgerStore.Retarget"/>
+    internal static bool Retarget(uint ticket, ulong identity) => s_store.Retarget(ticket, identity);
+
     /// <inheritdoc cref="LedgerStore.AddTo"/>
     internal static bool AddTo(uint ticket, int references) => s_store.AddTo(ticket, references);
 

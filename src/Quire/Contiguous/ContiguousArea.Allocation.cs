@@ -1,0 +1,329 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <content>The way of an allocation: choose a range, empty it, wait where there is something to wait for, or say why not.</content>
+public sealed unsafe partial class ContiguousArea
+{
+    /// <summary>What no signal comes for (a reference without a pin, a page in transit) is looked at again after this, and then after twice as long each time.</summary>
+    private static readonly TimeSpan s_lookAgain = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_lookAgainAtLeast = TimeSpan.FromMilliseconds(16);
+
+    /// <summary>Busy without a holder is a retry: a page in transit is waited for this long whatever the deadline.</summary>
+    private static readonly TimeSpan s_transitBound = TimeSpan.FromMilliseconds(100);
+
+    private long _allocations;
+    private long _noSpace;
+    private long _busy;
+    private long _noMemory;
+    private long _migrated;
+    private long _givenBack;
+    private long _waits;
+
+    /// <summary>The same as <see cref="Allocate"/>, with the answer where there is no range.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is out of its range.</exception>
+    /// <exception cref="ObjectDisposedException">The area or its allocator was disposed.</exception>
+    public bool TryAllocate(int pages, out ContiguousRange range, [NotNullWhen(false)] out ContiguousFailure? failure, int alignment = 1, TimeSpan? deadline = null, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pages);
+        if (alignment <= 0 || !BitOperations.IsPow2(alignment))
+        {
+            throw new ArgumentOutOfRangeException(nameof(alignment), alignment, "An alignment is a power of two of pages, 1 or more.");
+        }
+
+        TimeSpan time = Deadline.Checked(deadline, DefaultDeadline);
+        Request request = new(this, pages, alignment, Deadline.In(time));
+        failure = request.Run(out int start);
+        if (failure is not null)
+        {
+            range = default;
+            Atomic.Add(ref failure.Kind == ContiguousFailureKind.NoSpace ? ref _noSpace : ref failure.Kind == ContiguousFailureKind.Busy ? ref _busy : ref _noMemory, 1);
+            return false;
+        }
+
+        ulong identity = PageMap.Descriptor(_first + (uint)start)->Identity;
+        uint ticket = Ledger.Take(identity, 1, (uint)Math.Min((long)pages << PageMap.FrameShift, uint.MaxValue), HolderKind.Contiguous, file, line, member);
+        lock (_gate)
+        {
+            _ranges.Add(start, new Allocated(identity, pages, ticket));
+        }
+
+        Mark(start, pages, FrameUse.Allocated);
+        Atomic.Add(ref _allocations, 1);
+        range = new ContiguousRange(this, identity, pages, ticket);
+        return true;
+    }
+
+    /// <summary>What the area is doing now.</summary>
+    public ContiguousAreaStatistics GetStatistics()
+    {
+        lock (_gate)
+        {
+            int lent = 0, free = 0, allocated = 0, unusable = 0, run = 0, longest = 0;
+            for (int at = 0; at < Pages; at++)
+            {
+                FrameUse use = _use[at];
+                bool isLent = use == FrameUse.Free && PageMap.Descriptor(_first + (uint)at)->State == PageState.InUse;
+                lent += isLent ? 1 : 0;
+                free += use == FrameUse.Free && !isLent ? 1 : 0;
+                allocated += use is FrameUse.Allocated or FrameUse.Claimed ? 1 : 0;
+                unusable += use == FrameUse.Unusable ? 1 : 0;
+                run = use == FrameUse.Free ? run + 1 : 0;
+                longest = Math.Max(longest, run);
+            }
+
+            return new ContiguousAreaStatistics
+            {
+                Pages = Pages,
+                FreePages = free,
+                LentPages = lent,
+                AllocatedPages = allocated,
+                UnusablePages = unusable,
+                LargestRun = longest,
+                Allocations = Volatile.Read(ref _allocations),
+                NoSpaceFailures = Volatile.Read(ref _noSpace),
+                BusyFailures = Volatile.Read(ref _busy),
+                NoMemoryFailures = Volatile.Read(ref _noMemory),
+                PagesMigrated = Volatile.Read(ref _migrated),
+                RangesGivenBack = Volatile.Read(ref _givenBack),
+                Waits = Volatile.Read(ref _waits),
+            };
+        }
+    }
+
+    /// <summary>Empties the whole area, which is claimed, and takes it offline.</summary>
+    private void Remove()
+    {
+        Request request = new(this, Pages, 1, Deadline.In(DefaultDeadline));
+        RangeAttempt attempt = new(this, _first, Pages);
+        ContiguousFailure? failure = request.Empty(attempt, 0, isRemoval: true, out _);
+        if (failure is not null)
+        {
+            Mark(0, Pages, FrameUse.Free);
+            lock (_gate)
+            {
+                _closed = false;
+            }
+
+            throw failure.Kind == ContiguousFailureKind.Busy
+                ? new ContiguousBusyException($"Area '{Name}' can't be disposed: lent pages would not move. ", failure)
+                : ContiguousAllocationException.For(failure);
+        }
+
+        attempt.Abandon();
+        Allocator.RemoveArea(_first, (uint)Pages);
+    }
+
+    /// <summary>One allocation on its way.</summary>
+    private sealed class Request(ContiguousArea area, int pages, int alignment, Deadline until)
+    {
+        private readonly long _began = Stopwatch.GetTimestamp();
+        private readonly HashSet<uint> _hopeless = [];
+        private readonly Deadline _transitUntil = Deadline.In(s_transitBound);
+        private int _tried;
+        private bool _fewestLent;
+
+        /// <summary>Null with a range that is claimed and empty, or why there is none.</summary>
+        internal ContiguousFailure? Run(out int start)
+        {
+            while (true)
+            {
+                if (!TryClaim(out start, out ContiguousFailure? failure))
+                {
+                    return failure;
+                }
+
+                RangeAttempt attempt = new(area, area._first + (uint)start, pages);
+                failure = Empty(attempt, start, isRemoval: false, out bool again);
+                if (failure is null && !again)
+                {
+                    return null;
+                }
+
+                area.Mark(start, pages, FrameUse.Free);
+                if (!again)
+                {
+                    return failure;
+                }
+            }
+        }
+
+        /// <summary>Empties a claimed range. On failure, and where another range is to be tried, everything is undone but the claim.</summary>
+        internal ContiguousFailure? Empty(RangeAttempt attempt, int start, bool isRemoval, out bool again)
+        {
+            again = false;
+            _tried++;
+            attempt.Isolate();
+            ContiguousFailure? failure = attempt.TryReserveDestinations(out AllocationFailure reason)
+                ? Settle(attempt, start, isRemoval, out again)
+                : Failed(ContiguousFailureKind.NoMemory, reason: reason);
+            Atomic.Add(ref area._migrated, attempt.Migrated);
+            if (failure is null && !again)
+            {
+                if (isRemoval || attempt.TryComplete())
+                {
+                    return null;
+                }
+
+                failure = Failed(ContiguousFailureKind.NoMemory, reason: AllocationFailure.OutOfMemory);
+            }
+
+            attempt.Undo();
+            Atomic.Add(ref area._givenBack, 1);
+            if (failure?.Kind == ContiguousFailureKind.NoMemory && !_fewestLent && !isRemoval)
+            {
+                // Too few places for this range's pages: another range may have fewer.
+                again = _fewestLent = true;
+            }
+
+            return failure;
+        }
+
+        private bool TryClaim(out int start, out ContiguousFailure? failure)
+        {
+            lock (area._gate)
+            {
+                while (true)
+                {
+                    ObjectDisposedException.ThrowIf(area._closed, area);
+                    ObjectDisposedException.ThrowIf(area.Allocator.IsDisposed, area.Allocator);
+                    failure = null;
+                    Found found = area.Claim(pages, alignment, _hopeless, _fewestLent, out start);
+                    switch (found)
+                    {
+                        case Found.Range:
+                            return true;
+                        case Found.NoSpace:
+                            failure = Failed(ContiguousFailureKind.NoSpace);
+                            return false;
+                        case Found.Contended when !until.IsOver:
+                            Monitor.Wait(area._gate, until.LeftMilliseconds);
+                            continue;
+                        case Found.Contended:
+                            failure = Failed(ContiguousFailureKind.Busy);
+                            return false;
+                        default:
+                            break;
+                    }
+
+                    List<BusyPage> busy = BusyPages.Of(Enumerable.Range((int)area._first, area.Pages).Select(static frame => (uint)frame).Where(static frame => BusyPages.IsBusy(PageMap.Descriptor(frame))), Environment.CurrentManagedThreadId);
+                    if (busy.Exists(page => _hopeless.Contains(page.FrameNumber)))
+                    {
+                        failure = Failed(ContiguousFailureKind.Busy, busy);
+                        return false;
+                    }
+
+                    // Nobody holds any more what was hopeless a moment ago.
+                    _hopeless.Clear();
+                }
+            }
+        }
+
+        private ContiguousFailure? Settle(RangeAttempt attempt, int start, bool isRemoval, out bool again)
+        {
+            again = false;
+            bool asked = false;
+            SpinWait spin = default;
+            TimeSpan lookAgain = s_lookAgain;
+            Deadline patience = Deadline.In(MovablePage.ShortPinBound);
+            while (true)
+            {
+                long version = MovableTable.Migrators.Version;
+                attempt.Settle();
+                if (isRemoval)
+                {
+                    attempt.DisregardUnusable();
+                }
+
+                if (attempt.LeftCount == 0)
+                {
+                    return null;
+                }
+
+                if (attempt.HasUnusable && !isRemoval)
+                {
+                    // Marked for good when the claim is taken back; the next search goes round it.
+                    again = true;
+                    return null;
+                }
+
+                if (!asked)
+                {
+                    asked = true;
+                    area.Allocator.AwaitTrimmer();
+                    List<BusyPage> own = OwnPages(attempt);
+                    if (own.Count != 0)
+                    {
+                        _hopeless.UnionWith(own.Select(static page => page.FrameNumber));
+                        again = !isRemoval;
+                        return isRemoval ? Failed(ContiguousFailureKind.Busy, BusyPages.Of(attempt.LeftFrames, Environment.CurrentManagedThreadId)) : null;
+                    }
+
+                    continue;
+                }
+
+                if (until.IsOver && (!attempt.HasTransit || _transitUntil.IsOver))
+                {
+                    List<BusyPage> busy = BusyPages.Of(attempt.LeftFrames, Environment.CurrentManagedThreadId);
+                    if (busy.Count != 0)
+                    {
+                        return Failed(ContiguousFailureKind.Busy, busy);
+                    }
+
+                    // Busy, and no holder: they let go this moment.
+                    spin.SpinOnce();
+                    continue;
+                }
+
+                if (patience.IsOver)
+                {
+                    // A pin that lasts this long breaks the rule: nobody says when it ends. A range that is free of pins now is better.
+                    if (!isRemoval && area.HasQuietRange(pages, alignment, _hopeless, start))
+                    {
+                        again = true;
+                        return null;
+                    }
+
+                    patience = Deadline.In(MovablePage.ShortPinBound);
+                }
+
+                Deadline wake = until.IsOver ? _transitUntil : Deadline.Earlier(until, patience);
+                if (!attempt.IsOnlyPinned)
+                {
+                    wake = Deadline.Earlier(wake, Deadline.In(lookAgain));
+                    lookAgain = lookAgain < s_lookAgainAtLeast ? lookAgain * 2 : lookAgain;
+                }
+
+                Atomic.Add(ref area._waits, 1);
+                MovableTable.Migrators.Wait(version, wake);
+            }
+        }
+
+        /// <summary>Pages that the calling thread holds itself: no use to wait for those. The ledger is asked only where there can be any.</summary>
+        private static List<BusyPage> OwnPages(RangeAttempt attempt)
+        {
+            if (!PinThread.Current.HoldsAny && !Tracking.Active)
+            {
+                return [];
+            }
+
+            return BusyPages.Of(attempt.LeftFrames, Environment.CurrentManagedThreadId).FindAll(static page => page.Reason == BusyReason.HeldByCaller);
+        }
+
+        private ContiguousFailure Failed(ContiguousFailureKind kind, IReadOnlyList<BusyPage>? busy = null, AllocationFailure reason = AllocationFailure.None) => new()
+        {
+            Kind = kind,
+            Area = area.Name,
+            Pages = pages,
+            Alignment = alignment,
+            RangesTried = _tried,
+            Duration = Stopwatch.GetElapsedTime(_began),
+            FreeRuns = kind == ContiguousFailureKind.NoSpace ? area.FreeRuns() : "",
+            BusyPages = busy ?? [],
+            Reason = reason,
+        };
+    }
+}
