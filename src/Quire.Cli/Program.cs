@@ -10,7 +10,8 @@ RootCommand root = new("Quire: reference-counted page memory, and who still hold
 ParseResult call = root.Parse(args);
 if (call.Errors.Count > 0)
 {
-    Console.Error.WriteLine($"quire: {call.Errors[0].Message} Try 'quire --help'.");
+    string what = call.UnmatchedTokens.Count > 0 ? $"'{call.UnmatchedTokens[0]}' is no command or option here." : call.Errors[0].Message;
+    Console.Error.WriteLine($"quire: {what} Try 'quire --help'.");
     return 2;
 }
 

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -12,6 +13,7 @@ internal sealed record DemoReport
     public required long DatagramsForwarded { get; init; }
     public required long DatagramsVerified { get; init; }
     public required long DatagramsDropped { get; init; }
+    public required long PayloadsNotKept { get; init; }
     public required long Fragments { get; init; }
     public required long ReferencesTaken { get; init; }
     public required long ReferencesDropped { get; init; }
@@ -25,12 +27,12 @@ internal sealed record DemoReport
     /// <summary>What did not happen as it should; empty where all did.</summary>
     public required IReadOnlyList<string> Faults { get; init; }
 
-    internal string ToJson() => JsonSerializer.Serialize(this, DemoJson.Default.DemoReport);
+    internal string ToJson() => JsonSerializer.Serialize(this, DemoJson.Readable.DemoReport);
 
     internal void Print(TextWriter output)
     {
         output.WriteLine();
-        output.WriteLine($"datagrams            {Datagrams:N0} received, {DatagramsForwarded:N0} forwarded, {DatagramsVerified:N0} verified, {DatagramsDropped:N0} dropped");
+        output.WriteLine($"datagrams            {Datagrams:N0} received, {DatagramsForwarded:N0} forwarded, {DatagramsVerified:N0} verified, {DatagramsDropped:N0} dropped; {PayloadsNotKept:N0} payloads not kept while their memory was being taken back");
         output.WriteLine($"bytes                {Bytes:N0}");
         output.WriteLine($"fragments            {Fragments:N0}");
         output.WriteLine($"references           {ReferencesTaken:N0} taken, {ReferencesDropped:N0} dropped");
@@ -75,6 +77,14 @@ internal sealed record DemoHolder(int References, string Kind, string File, int 
         holder.Taken.Age.TotalMilliseconds);
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(DemoReport))]
-internal sealed partial class DemoJson : JsonSerializerContext;
+internal sealed partial class DemoJson : JsonSerializerContext
+{
+    /// <summary>Indented, snake_case, and with quotes in texts left as they are: nobody puts this into a web page.</summary>
+    internal static DemoJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

@@ -45,9 +45,8 @@ internal sealed class DemoRun(TimeSpan length, TextWriter progress)
         double bytesEach = datagrams == 0 ? double.NaN : (double)(GC.GetTotalAllocatedBytes(precise: true) - collected) / datagrams;
         progress.WriteLine($"relaying: {traffic.Received:N0} datagrams so far");
 
-        ForgetfulAuditor auditor = new();
-        auditor.Audit(recent[KeptPayloads / 2]);
-        DemoAttempt? first = Attempt(area, out ContiguousRange unexpected);
+        using ForgetfulAuditor auditor = new(recent[KeptPayloads / 2]);
+        DemoAttempt first = Attempt(area, out ContiguousRange unexpected);
         if (first.Result == "success")
         {
             area.Release(unexpected);
@@ -86,7 +85,7 @@ internal sealed class DemoRun(TimeSpan length, TextWriter progress)
     {
         Expect(first.Result == "busy", $"The first allocation should have been busy, and was: {first.Result}.");
         Expect(
-            first.BusyPages is [{ Holders: [{ Member: nameof(ForgetfulAuditor.Audit) } holder] }] && holder.File.EndsWith("ForgetfulAuditor.cs", StringComparison.Ordinal) && holder.Line > 0,
+            first.BusyPages is [{ Holders: [{ Member: "Audit" } holder] }] && holder.File.EndsWith("ForgetfulAuditor.cs", StringComparison.Ordinal) && holder.Line > 0,
             "The answer should name one page, held by ForgetfulAuditor.Audit alone.");
     }
 
@@ -111,6 +110,7 @@ internal sealed class DemoRun(TimeSpan length, TextWriter progress)
             DatagramsForwarded = traffic.Forwarded,
             DatagramsVerified = traffic.Verified,
             DatagramsDropped = traffic.Dropped,
+            PayloadsNotKept = traffic.NotKept,
             Fragments = traffic.Fragments,
             ReferencesTaken = traffic.ReferencesTaken + recent.Pins,
             ReferencesDropped = traffic.ReferencesDropped + recent.Pins,

@@ -1,12 +1,14 @@
 namespace Quire.Cli.Demo;
 
 /// <summary>Fragments on their way from one thread to one other: a bounded ring that allocates nothing. The consumer owns what it takes.</summary>
-internal sealed class FragmentQueue
+internal sealed class FragmentQueue : IDisposable
 {
     private readonly PageFragment[] _items = new PageFragment[1024];
     private readonly SemaphoreSlim _filled = new(0);
     private int _head;
     private int _tail;
+
+    public void Dispose() => _filled.Dispose();
 
     /// <summary>False where the queue is full; the caller still owns the fragment.</summary>
     internal bool TryAdd(PageFragment fragment)

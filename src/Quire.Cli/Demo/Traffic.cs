@@ -31,6 +31,7 @@ internal sealed class Traffic : IDisposable
     private long _verified;
     private long _fragments;
     private long _dropped;
+    private long _notKept;
     private long _taken;
     private long _droppedByForwarder;
     private long _droppedByKeeper;
@@ -46,13 +47,18 @@ internal sealed class Traffic : IDisposable
     internal long Forwarded => Volatile.Read(ref _forwarded);
     internal long Verified => Volatile.Read(ref _verified);
     internal long Fragments => Volatile.Read(ref _fragments);
+
+    /// <summary>Datagrams that found the forwarder's queue full.</summary>
     internal long Dropped => Volatile.Read(ref _dropped);
+
+    /// <summary>Payloads that found the keeper's queue full: it waits while the page it writes to is being taken back.</summary>
+    internal long NotKept => Volatile.Read(ref _notKept);
 
     /// <summary>References to fragments taken, by allocation and by get; read once the threads have ended.</summary>
     internal long ReferencesTaken => _taken;
 
     /// <summary>References to fragments dropped, on whatever thread; read once the threads have ended.</summary>
-    internal long ReferencesDropped => _droppedByForwarder + _droppedByKeeper + _dropped;
+    internal long ReferencesDropped => _droppedByForwarder + _droppedByKeeper + _dropped + _notKept;
 
     internal Exception? Fault => Volatile.Read(ref _fault);
 
@@ -82,6 +88,8 @@ internal sealed class Traffic : IDisposable
     {
         _relay.Dispose();
         _upstream.Dispose();
+        _toForward.Dispose();
+        _toKeep.Dispose();
     }
 
     private void Send(int client)
@@ -126,17 +134,17 @@ internal sealed class Traffic : IDisposable
 
             PageFragment shared = fragment.Get();
             _taken += 2;
-            Hand(_toForward, fragment, cache);
-            Hand(_toKeep, shared, cache);
-        }
-    }
+            if (!_toForward.TryAdd(fragment))
+            {
+                cache.Free(fragment);
+                _dropped++;
+            }
 
-    private void Hand(FragmentQueue queue, PageFragment fragment, PageFragmentCache cache)
-    {
-        if (!queue.TryAdd(fragment))
-        {
-            Interlocked.Increment(ref _dropped);
-            cache.Free(fragment);
+            if (!_toKeep.TryAdd(shared))
+            {
+                cache.Free(shared);
+                _notKept++;
+            }
         }
     }
 

@@ -6,8 +6,6 @@ public sealed unsafe partial class PageAllocator
     /// <summary>Blocks of this order, 128 KiB, are taken whole for destinations: one list operation for 32 pages, and no large block is broken for a few.</summary>
     private const int DestinationOrder = 5;
 
-    internal ushort Id => _id;
-
     /// <summary>
     /// Takes pages of order 0 outside contiguous areas, each with count 1, and chains them through <see cref="PageDescriptor.Next"/> in the order of
     /// <paramref name="first"/>. What cannot be had is told by the number returned.
