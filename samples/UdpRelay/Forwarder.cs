@@ -108,40 +108,11 @@ internal sealed class Forwarder
 
     private void Forward(in Query query, long now)
     {
-        Session? session = _sessions.Find(query.Client);
-        if (session is not null && (session.Broken || (session.Refused && _upstreams.HasBetterThan(session.Upstream, now))))
+        SocketError error = TryFindOrOpen(query.Client, now, out Session? session);
+        if (session is not null)
         {
-            session = Replace(session, now);
-        }
-
-        session ??= Open(query.Client, except: null, now);
-        if (session is null)
-        {
-            return;
-        }
-
-        _sessions.Touch(session, now);
-        SocketError error = session.Send(query.Datagram.Span);
-        if (IsRefusal(error))
-        {
-            // The kernel reports here that an earlier datagram was refused; this one has not been sent.
-            session.MarkRefused();
-            _counters.Refused();
-            if (_upstreams.HasBetterThan(session.Upstream, now))
-            {
-                session = Replace(session, now);
-                if (session is null)
-                {
-                    return;
-                }
-            }
-
-            error = session.Send(query.Datagram.Span);
-        }
-
-        if (error == SocketError.WouldBlock && session.WaitWritable(s_writableLimit))
-        {
-            error = session.Send(query.Datagram.Span);
+            _sessions.Touch(session, now);
+            error = Transmit(session, query.Datagram.Span, now);
         }
 
         if (error == SocketError.Success)
@@ -154,15 +125,59 @@ internal sealed class Forwarder
         }
     }
 
-    /// <summary>Moves a client to another upstream, or, with only one, to a new socket. Null when none could be opened; that is counted as a drop.</summary>
-    private Session? Replace(Session session, long now)
+    private SocketError TryFindOrOpen(in ClientAddress client, long now, out Session? session)
     {
-        Close(session, SessionEnd.Moved);
-        return Open(session.Client, session.Upstream, now);
+        session = _sessions.Find(client);
+        if (session is null)
+        {
+            return TryOpen(client, except: null, now, out session);
+        }
+
+        bool useless = session.Broken || (session.Refused && _upstreams.HasBetterThan(session.Upstream, now));
+        return useless ? TryReplace(session, now, out session) : SocketError.Success;
     }
 
-    private Session? Open(in ClientAddress client, Upstream? except, long now)
+    /// <summary>Sends, where need be twice: an error may be an earlier datagram's, a full buffer may have room in a moment.</summary>
+    internal SocketError Transmit(Session session, ReadOnlySpan<byte> datagram, long now)
     {
+        SocketError error = session.Send(datagram);
+        if (IsRefusal(error))
+        {
+            // The kernel reports here that an earlier datagram was refused; this one has not been sent.
+            session.MarkRefused();
+            _counters.Refused();
+            if (_upstreams.HasBetterThan(session.Upstream, now))
+            {
+                error = TryReplace(session, now, out Session? other);
+                if (other is null)
+                {
+                    return error;
+                }
+
+                session = other;
+            }
+
+            error = session.Send(datagram);
+        }
+
+        if (error == SocketError.WouldBlock && session.WaitWritable(s_writableLimit))
+        {
+            error = session.Send(datagram);
+        }
+
+        return error;
+    }
+
+    /// <summary>Moves a client to another upstream, or, with only one, to a new socket.</summary>
+    private SocketError TryReplace(Session session, long now, out Session? other)
+    {
+        Close(session, SessionEnd.Moved);
+        return TryOpen(session.Client, session.Upstream, now, out other);
+    }
+
+    private SocketError TryOpen(in ClientAddress client, Upstream? except, long now, out Session? session)
+    {
+        session = null;
         if (_sessions.Count >= _options.MaxSessions)
         {
             Close(_sessions.Oldest!, SessionEnd.Evicted);
@@ -175,22 +190,23 @@ internal sealed class Forwarder
             Socket? socket = TryConnect(upstream, out error);
             if (socket is not null)
             {
-                return Add(new Session(client, client.ToSocketAddress(_clientFamily), upstream, socket, _receiver, now));
+                session = Add(new Session(client, client.ToSocketAddress(_clientFamily), upstream, socket, _receiver, now));
+                return SocketError.Success;
             }
 
-            if (IsUnreachable(error))
+            if (!IsExhausted(error))
             {
+                // This upstream can't be had now; the next one may.
                 upstream.Refused();
             }
             else if (_sessions.Oldest is { } oldest)
             {
-                // Out of sockets or of ports: the one silent longest makes room, as when the table is full.
+                // The one silent longest makes room, as when the table is full.
                 Close(oldest, SessionEnd.Evicted);
             }
         }
 
-        _counters.Drop(IsUnreachable(error) ? DropReason.QueryUnreachable : DropReason.QueryNoSocket);
-        return null;
+        return IsExhausted(error) ? SocketError.TooManyOpenSockets : error;
     }
 
     private Session Add(Session session)
@@ -265,10 +281,16 @@ internal sealed class Forwarder
     private static bool IsUnreachable(SocketError error) =>
         error is SocketError.NetworkUnreachable or SocketError.HostUnreachable or SocketError.NetworkDown or SocketError.HostDown;
 
+    /// <summary>True of a connect that found no socket, no port or no memory left; "would block" is Linux's word for no free port.</summary>
+    private static bool IsExhausted(SocketError error) =>
+        error is SocketError.TooManyOpenSockets or SocketError.AddressNotAvailable or SocketError.AddressAlreadyInUse
+            or SocketError.NoBufferSpaceAvailable or SocketError.WouldBlock;
+
     private static DropReason ReasonOf(SocketError error) => error switch
     {
         _ when IsRefusal(error) => DropReason.QueryRefused,
         _ when IsUnreachable(error) => DropReason.QueryUnreachable,
+        SocketError.TooManyOpenSockets => DropReason.QueryNoSocket,
         SocketError.MessageSize => DropReason.QueryTooLarge,
         SocketError.WouldBlock or SocketError.NoBufferSpaceAvailable => DropReason.QuerySocketFull,
         _ => DropReason.QueryError,

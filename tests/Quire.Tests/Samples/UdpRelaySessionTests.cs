@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using Quire.Samples.UdpRelay;
 using Xunit;
 
@@ -114,6 +115,58 @@ public class UdpRelaySessionTests
         client.AskUntilAnswered([3, 3], back);
         RelayStatistics end = relay.StopClean();
         Assert.Equal(1, end.SessionsOpened);
+    }
+
+    [Fact]
+    public void A_send_that_reports_an_earlier_refusal_is_repeated()
+    {
+        TestUpstream upstream = new(0x5a);
+        IPEndPoint address = upstream.EndPoint;
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "relay test", LimitBytes = 8 << 20 });
+        RelayCounters counters = new();
+        DatagramQueue<Reply> replies = new(8);
+        using ReplyReceiver receiver = new(allocator, counters, replies, exception => Assert.Fail(exception.Message));
+        Upstream known = new(address);
+        Forwarder forwarder = new(RelayHarness.Options(upstream), counters, new DatagramQueue<Query>(1), receiver, [known], AddressFamily.InterNetwork);
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Connect(address);
+        socket.Blocking = false;
+
+        // Not started: nobody but the next send can learn of the refusal.
+        using Session session = new(default, address.Serialize(), known, socket, receiver, now: 0);
+        upstream.Dispose();
+        Assert.Equal(SocketError.Success, forwarder.Transmit(session, [1], now: 0));
+        Eventually.Holds(() => socket.Poll(0, SelectMode.SelectError), () => "an error on the socket");
+
+        using TestUpstream back = new(0x5a, address.Port);
+        Assert.Equal(SocketError.Success, forwarder.Transmit(session, [2], now: 0));
+        Eventually.Holds(() => back.Received == 1, () => "received by the upstream");
+        Assert.Equal(1, counters.Refusals);
+        Assert.True(session.Refused);
+        session.Dispose();
+        Reply[] reply = new Reply[1];
+        while (replies.Take(reply, 0) != 0)
+        {
+            reply[0].Datagram.Free();
+        }
+    }
+
+    [Fact]
+    public void A_client_whose_upstreams_cannot_be_reached_is_counted_as_one_drop_a_query()
+    {
+        // Sending to everybody needs a permission that the relay does not ask for, so that no socket can be had.
+        using Relay relay = Relay.Start(new RelayOptions
+        {
+            Listen = new IPEndPoint(IPAddress.Loopback, 0),
+            Upstreams = [new IPEndPoint(IPAddress.Broadcast, 9), new IPEndPoint(IPAddress.Broadcast, 10)],
+        });
+        using TestClient client = new(relay.LocalEndPoint);
+        client.Send([1]);
+        client.Send([2]);
+        Eventually.Holds(() => relay.GetStatistics().QueryDrops == 2, () => relay.GetStatistics().ToLine());
+        RelayStatistics end = relay.StopClean();
+        Assert.Equal(2, end.ClientDatagrams);
+        Assert.Equal(0, end.SessionsOpened);
     }
 
     [Fact]
