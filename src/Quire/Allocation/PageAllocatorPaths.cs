@@ -287,7 +287,7 @@ public sealed unsafe partial class PageAllocator
             return true;
         }
 
-        Retire(order);
+        Retire(head, order, PageState.Bad);
         return false;
     }
 
@@ -295,12 +295,17 @@ public sealed unsafe partial class PageAllocator
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void SetBadAside(PageDescriptor* page)
     {
-        page->State = PageState.Bad;
-        Retire(0);
+        Retire(page, 0, PageState.Bad);
     }
 
-    private void Retire(int order)
+    /// <summary>Keeps a page out of use for good. Each frame says so itself: nobody is left to speak for the tails.</summary>
+    private void Retire(PageDescriptor* head, int order, PageState state)
     {
+        for (uint i = 0; i < 1u << order; i++)
+        {
+            head[i].State = state;
+        }
+
         Zone.Gate.Enter();
         Zone.Retired += 1L << order;
         Zone.Gate.Exit();
@@ -345,8 +350,7 @@ public sealed unsafe partial class PageAllocator
         head->Flags &= ~PageFlags.Movable;
         if (!PagePreparation.TryEndGeneration(head))
         {
-            head->State = PageState.Retired;
-            Retire(order);
+            Retire(head, order, PageState.Retired);
             return;
         }
 

@@ -29,7 +29,6 @@ internal static unsafe class PagePreparation
             PageDescriptor* frame = head + i;
             if (PageRef.Count(frame) != 0)
             {
-                frame->State = PageState.Bad;
                 return false;
             }
 

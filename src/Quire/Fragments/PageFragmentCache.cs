@@ -44,8 +44,8 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     /// <summary>Frees by the owner of references that others took only ever raise count and bias: from here on the excess goes back.</summary>
     private const uint MostBack = 1 << 20;
 
-    /// <summary>The identity of no page: what an empty cache compares handles with.</summary>
-    private const ulong NoPage = ulong.MaxValue;
+    /// <summary>The identity of no page: what an empty cache compares handles with. Marked as no handle is, and nothing that memory filled with one byte holds.</summary>
+    private const ulong NoPage = PageIdentity.TailBit | 0x5A0F_C396_1E2D_4B78;
 
     [ThreadStatic]
     internal static PageFragmentCache? t_current;
