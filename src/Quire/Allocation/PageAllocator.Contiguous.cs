@@ -94,11 +94,7 @@ public sealed unsafe partial class PageAllocator
     }
 
     /// <summary>A frame whose generations are used up, or that was found bad, stays out of use.</summary>
-    internal void RetireFrame(PageDescriptor* page)
-    {
-        page->State = PageState.Retired;
-        Retire(0);
-    }
+    internal void RetireFrame(PageDescriptor* page) => Retire(page, 0, PageState.Retired);
 
     /// <summary>Takes an area's memory offline; all of it is the caller's, in no use and on no list.</summary>
     internal void RemoveArea(uint first, uint frames)

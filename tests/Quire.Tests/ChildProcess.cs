@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Xunit;
 
-namespace Quire.Tests.Samples;
+namespace Quire.Tests;
 
 /// <summary>A program run by a test: its output is collected, and it never outlives the test.</summary>
 internal sealed class ChildProcess : IDisposable
