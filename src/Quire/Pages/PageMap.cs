@@ -143,7 +143,8 @@ internal static unsafe class PageMap
         int best = -1;
         for (int i = 0; i < s_vacant.Count; i++)
         {
-            if (s_vacant[i].Count >= frames && (best < 0 || s_vacant[i].Count < s_vacant[best].Count))
+            // Of equals the one vacated last: its descriptors are the likeliest to be in the cache.
+            if (s_vacant[i].Count >= frames && (best < 0 || s_vacant[i].Count <= s_vacant[best].Count))
             {
                 best = i;
             }
