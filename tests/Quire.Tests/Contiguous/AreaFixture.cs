@@ -148,8 +148,25 @@ internal sealed unsafe class AreaFixture : IDisposable
         Verify();
         Area.Dispose();
         Allocator.Verify();
-        Assert.Equal(0, Allocator.GetStatistics().InUseFrames);
+        Assert.True(Allocator.GetStatistics().InUseFrames == 0, $"pages are left over:{Environment.NewLine}{string.Join(Environment.NewLine, PagesInUse())}");
         Allocator.Dispose();
+    }
+
+    private List<string> PagesInUse()
+    {
+        List<string> pages = [];
+        foreach ((uint first, uint frames) in Allocator.Sections.All())
+        {
+            for (uint frame = first; frame < first + frames; frame++)
+            {
+                if (Page.TryFromFrame(frame, out Page page))
+                {
+                    pages.Add(page.Dump());
+                }
+            }
+        }
+
+        return pages;
     }
 
     /// <summary>Runs on a thread of its own, and brings what it throws to the caller of <c>Join</c>.</summary>

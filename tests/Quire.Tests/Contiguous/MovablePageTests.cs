@@ -193,40 +193,38 @@ public unsafe class MovablePageTests
     {
         using AreaFixture world = new();
         MovablePage page = world.Add();
-        for (int i = 0; i < 1_000; i++)
-        {
-            page.Pin().Unpin();
-        }
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 10_000; i++)
+        Assert.Equal(0, LeastAllocated(() =>
         {
             PagePin pin = page.Pin();
             pin.Span[0]++;
             pin.Unpin();
-        }
-
-        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.Equal(0, allocated);
+        }));
     }
 
     [Fact]
     public void Allocating_and_freeing_movable_pages_allocate_nothing()
     {
         using AreaFixture world = new();
-        for (int i = 0; i < 1_000; i++)
+        PageAllocator allocator = world.Allocator;
+        Assert.Equal(0, LeastAllocated(() => MovablePage.Allocate(allocator).Free()));
+    }
+
+    /// <summary>Bytes that 1,000 calls allocate on the GC heap, the least of several rounds: what a round has once is the runtime's own.</summary>
+    private static long LeastAllocated(Action action)
+    {
+        long least = long.MaxValue;
+        for (int round = 0; round < 10; round++)
         {
-            MovablePage.Allocate(world.Allocator).Free();
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 1_000; i++)
+            {
+                action();
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1_000; i++)
-        {
-            MovablePage.Allocate(world.Allocator).Free();
-        }
-
-        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.Equal(0, allocated);
+        return least;
     }
 
     [Fact]
