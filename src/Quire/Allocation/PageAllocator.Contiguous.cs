@@ -31,6 +31,8 @@ public sealed unsafe partial class PageAllocator
                 PageDescriptor* page = TakePage(0, MigrateType.Movable, out failure);
                 if (page == null)
                 {
+                    // A single page is never kept from us by fragmentation: what is free is in areas, and not for this.
+                    failure = failure == AllocationFailure.Fragmented ? AllocationFailure.LimitReached : failure;
                     break;
                 }
 

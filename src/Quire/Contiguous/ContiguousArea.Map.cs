@@ -105,7 +105,7 @@ public sealed unsafe partial class ContiguousArea
     /// <summary>The first range without a blocked frame, or -1. From the back of each candidate: its last blocked frame is where the next may begin.</summary>
     private int Search(int pages, int alignment, Func<int, bool> isBlocked)
     {
-        for (int start = Align(0, alignment); start + (long)pages <= Pages;)
+        for (int start = Align(0, alignment); start >= 0 && start + (long)pages <= Pages;)
         {
             int at = start + pages - 1;
             while (at >= start && !isBlocked(at))
@@ -119,10 +119,6 @@ public sealed unsafe partial class ContiguousArea
             }
 
             start = Align(at + 1, alignment);
-            if (start < 0)
-            {
-                break;
-            }
         }
 
         return -1;

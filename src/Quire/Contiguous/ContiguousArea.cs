@@ -130,7 +130,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
         GiveBack(start, range.Pages);
     }
 
-    /// <summary>Checks the area's equations and the movable table's. No thread may be using either.</summary>
+    /// <summary>Checks the area's equations and those of the allocator's movable pages. No thread may be using either.</summary>
     /// <exception cref="InvalidOperationException">An equation does not hold; the message says which and where.</exception>
     public void Verify()
     {
@@ -140,7 +140,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
             VerifyMap();
         }
 
-        MovableTable.Verify();
+        MovableTable.Verify(Allocator.Id);
     }
 
     /// <summary>Moves all lent pages away and gives the memory back to the system.</summary>

@@ -27,11 +27,6 @@ internal static unsafe partial class MovableTable
     /// <summary>The first entry never used yet. Entry 0 stays unused: 0 means none, and a default handle names it.</summary>
     private static uint s_next = 1;
 
-    /// <summary>Entries in use; for tests and <see cref="Verify"/>.</summary>
-    internal static long Live => Volatile.Read(ref s_live);
-
-    private static long s_live;
-
     /// <summary>An entry by a number from a descriptor or a handle; null for a number that was never given out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static MovableEntry* Find(uint index) => index != 0 && index < Volatile.Read(ref s_next) ? s_base + index : null;
@@ -88,7 +83,7 @@ internal static unsafe partial class MovableTable
             }
 
             // Happens before: full fence. From here on the entry is this thread's: no pin, no migration and no second free gets past the word.
-            ulong was = Atomic.CompareExchange(ref entry->Word, (seen & ~uint.MaxValue) + (1ul << MovableWord.GenerationShift), seen);
+            ulong was = Atomic.CompareExchange(ref entry->Word, (ulong)(generation + 1) << MovableWord.GenerationShift, seen);
             if (was == seen)
             {
                 break;
@@ -121,28 +116,28 @@ internal static unsafe partial class MovableTable
         }
     }
 
-    /// <summary>The entries' equations. No thread may be using movable pages.</summary>
-    internal static void Verify()
+    /// <summary>The equations of the entries whose pages are one allocator's. No thread may be using its movable pages.</summary>
+    internal static void Verify(ushort owner)
     {
-        long live = 0;
         for (uint index = 1; index < Volatile.Read(ref s_next); index++)
         {
             MovableEntry* entry = s_base + index;
-            if (!MovableWord.IsLive(entry->Word))
+            ulong word = Atomic.LoadAcquire(ref entry->Word);
+            ulong identity = Atomic.LoadAcquire(ref entry->Identity);
+            PageDescriptor* page = PageMap.DescriptorOf(identity);
+
+            // Others' entries come and go meanwhile: where the word stood still, the identity read is its page's.
+            if (!MovableWord.IsLive(word) || Atomic.LoadAcquire(ref entry->Word) != word || page->Owner != owner)
             {
                 continue;
             }
 
-            live++;
-            PageDescriptor* page = PageMap.DescriptorOf(entry->Identity);
-            Invariant.Holds(page->Identity == entry->Identity, "movable entry {0} names a page that is gone", index);
+            Invariant.Holds(page->Identity == identity, "movable entry {0} names a page that is gone", index);
             Invariant.Holds(page->State == PageState.InUse && page->Order == 0, "movable entry {0} names a page that is not in use", index);
             Invariant.Holds(page->Mapping == (int)index && (page->Flags & PageFlags.Movable) != 0, "the page of movable entry {0} does not lead back to it", index);
-            Invariant.Holds((entry->Word & MovableWord.Blocked) == 0, "movable entry {0} is marked for a migration that nobody does", index);
-            Invariant.Holds(PageRef.Count(page) >= 1 + (int)MovableWord.Pins(entry->Word), "the page of movable entry {0} counts fewer references than the table and the pins have", index);
+            Invariant.Holds((word & MovableWord.Blocked) == 0, "movable entry {0} is marked for a migration that nobody does", index);
+            Invariant.Holds(PageRef.Count(page) >= 1 + (int)MovableWord.Pins(word), "the page of movable entry {0} counts fewer references than the table and the pins have", index);
         }
-
-        Invariant.Holds(live == Live, "{0} movable entries are in use, the table counts another number", (ulong)live);
     }
 
     private static uint TakeEntry()
@@ -159,7 +154,6 @@ internal static unsafe partial class MovableTable
             Volatile.Write(ref s_next, index + 1);
         }
 
-        s_live += index == 0 ? 0 : 1;
         s_gate.Exit();
         return index;
     }
@@ -167,7 +161,6 @@ internal static unsafe partial class MovableTable
     private static void GiveEntry(uint index, uint generation)
     {
         s_gate.Enter();
-        s_live--;
         if (generation < MovableWord.RetireAt)
         {
             (s_base + index)->NextFree = s_free;

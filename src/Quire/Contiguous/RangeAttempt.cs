@@ -196,14 +196,14 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
 
     private bool TryMove(PageDescriptor* page, ref Left left)
     {
+        // Read before the move: after it the destination is its owner's, who may free it at once, and its links are a list's.
+        uint next = PageMap.Descriptor(_destinations)->Next;
         while (true)
         {
             MoveOutcome outcome = MovableTable.TryMigrate(page, PageMap.Descriptor(_destinations), left.Entry == 0 ? 0 : MovableWord.OneWanter);
             if (outcome == MoveOutcome.Moved)
             {
-                uint destination = _destinations;
-                _destinations = PageMap.Descriptor(destination)->Next;
-                PageMap.Descriptor(destination)->Next = 0;
+                _destinations = next;
                 Migrated++;
                 if (Take(page))
                 {

@@ -1,0 +1,303 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Xunit;
+
+namespace Quire.Tests.Contiguous;
+
+/// <summary>The promise, under load: holders that keep the rules never make an allocation that fits fail, and no byte is lost.</summary>
+public class ContiguousStressTests
+{
+    private static readonly TimeSpan s_run = TimeSpan.FromSeconds(2);
+
+    [Theory]
+    [InlineData(101)]
+    [InlineData(102)]
+    public void Allocations_always_succeed_while_many_threads_take_short_pins_and_all_content_survives(int seed)
+    {
+        using AreaFixture world = new(areaMiB: 4, limitMiB: 32);
+        MovablePage[] pages = world.AddMany(700);
+        int[] versions = new int[pages.Length];
+        Array.Fill(versions, 1);
+        Stopwatch clock = Stopwatch.StartNew();
+        TestThread[] pinners = [.. Enumerable.Range(0, 6).Select(t => AreaFixture.Start($"pinner {t}", () =>
+        {
+            Random random = new(seed + t);
+            while (clock.Elapsed < s_run)
+            {
+                int i = random.Next(pages.Length);
+                if (random.Next(4) == 0 && Monitor.TryEnter(pages, 0))
+                {
+                    Monitor.Exit(pages);
+                    Thread.Yield();
+                }
+
+                // Threads share pages: each writes its own word, and reads all others'.
+                PagePin pin = pages[i].Pin();
+                Span<ulong> words = MemoryMarshal.Cast<byte, ulong>(pin.Span);
+                ulong before = words[t];
+                for (int w = 8; w < words.Length; w += 37)
+                {
+                    Assert.True(words[w] == ((ulong)i + 1) * 0x9E3779B97F4A7C15ul + (ulong)w, $"page {i} word {w} is another's (seed {seed})");
+                }
+
+                words[t] = before + 1;
+                if (random.Next(8) == 0)
+                {
+                    Thread.Yield();
+                }
+
+                Assert.True(words[t] == before + 1, $"a write under a pin was lost on page {i} (seed {seed})");
+                pin.Unpin();
+                Interlocked.Increment(ref versions[i]);
+            }
+        }))];
+        int allocations = 0;
+        Random sizes = new(seed);
+        while (clock.Elapsed < s_run)
+        {
+            int count = sizes.Next(1, world.Area.Pages + 1);
+            Assert.True(
+                world.Area.TryAllocate(count, out ContiguousRange range, out ContiguousFailure? failure, deadline: AreaFixture.Long),
+                $"allocation {allocations} of {count} pages failed (seed {seed}): {failure}");
+            range.Span.Fill((byte)allocations);
+            allocations++;
+            world.Area.Release(range);
+
+            // Bring data back into the area, so that there is always something to move.
+            for (int i = 0; i < 20; i++)
+            {
+                Relend(world, pages, sizes.Next(pages.Length), pinnersRun: true);
+            }
+        }
+
+        Array.ForEach(pinners, thread => thread.Join());
+        long writes = 0;
+        for (int i = 0; i < pages.Length; i++)
+        {
+            PagePin pin = pages[i].Pin();
+            Span<ulong> words = MemoryMarshal.Cast<byte, ulong>(pin.Span);
+            for (int t = 0; t < 6; t++)
+            {
+                writes += (long)(words[t] - ((((ulong)i + 1) * 0x9E3779B97F4A7C15ul) + (ulong)t));
+            }
+
+            pin.Unpin();
+        }
+
+        Assert.Equal(versions.Sum(static version => (long)version - 1), writes);
+        Assert.True(allocations > 20, $"only {allocations} allocations in the run");
+        Assert.True(world.Area.GetStatistics().PagesMigrated > 1000, $"only {world.Area.GetStatistics().PagesMigrated} pages moved");
+        world.Verify();
+    }
+
+    [Fact]
+    public void Overlapping_pins_on_one_page_cannot_starve_an_allocation()
+    {
+        using AreaFixture world = new();
+        MovablePage page = world.Add();
+        bool stop = false;
+        TestThread[] pinners = [.. Enumerable.Range(0, 4).Select(t => AreaFixture.Start($"overlap {t}", () =>
+        {
+            while (!Volatile.Read(ref stop))
+            {
+                // Together they hold the page at every moment, each for a few milliseconds only.
+                PagePin pin = page.Pin();
+                Thread.Sleep(4);
+                pin.Unpin();
+            }
+        }))];
+        try
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                Thread.Sleep(5);
+                world.Area.Release(world.Area.Allocate(1024, deadline: AreaFixture.Long));
+                PagePin pin = page.Pin();
+                pin.Unpin();
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            Array.ForEach(pinners, thread => thread.Join());
+        }
+    }
+
+    [Fact]
+    public void Threads_that_hold_one_pin_and_take_another_do_not_lock_each_other_out()
+    {
+        using AreaFixture world = new();
+        MovablePage[] pages = world.AddMany(4);
+        Stopwatch clock = Stopwatch.StartNew();
+        TestThread[] copiers = [.. Enumerable.Range(0, 4).Select(t => AreaFixture.Start($"copier {t}", () =>
+        {
+            Random random = new(t);
+            while (clock.Elapsed < s_run)
+            {
+                PagePin a = pages[random.Next(4)].Pin();
+                Thread.Yield();
+                PagePin b = pages[random.Next(4)].Pin();
+                b.Unpin();
+                a.Unpin();
+            }
+        }))];
+        int allocations = 0;
+        double longest = 0;
+        while (clock.Elapsed < s_run)
+        {
+            Stopwatch one = Stopwatch.StartNew();
+            world.Area.Release(world.Area.Allocate(1024, deadline: AreaFixture.Long));
+            longest = Math.Max(longest, one.Elapsed.TotalMilliseconds);
+            allocations++;
+            for (int i = 0; i < 4; i++)
+            {
+                Relend(world, pages, i, pinnersRun: true);
+            }
+        }
+
+        Array.ForEach(copiers, thread => thread.Join());
+        Assert.True(allocations > 10, $"only {allocations} allocations; the longest took {longest} ms");
+    }
+
+    [Theory]
+    [InlineData(7)]
+    public void Several_threads_allocate_in_one_area_at_once_and_no_frame_is_given_out_twice(int seed)
+    {
+        using AreaFixture world = new(areaMiB: 8, limitMiB: 64);
+        MovablePage[] pages = world.AddMany(1200);
+        Stopwatch clock = Stopwatch.StartNew();
+        long allocations = 0;
+        TestThread[] threads = [.. Enumerable.Range(0, 4).Select(t => AreaFixture.Start($"allocator {t}", () =>
+        {
+            Random random = new(seed + t);
+            while (clock.Elapsed < s_run)
+            {
+                // Four of these always fit, whatever lies where: 4 * 400 pages and three gaps too small to use, of 2,048.
+                int count = random.Next(1, 200);
+                Assert.True(
+                    world.Area.TryAllocate(count, out ContiguousRange range, out ContiguousFailure? failure, deadline: AreaFixture.Long),
+                    $"{count} pages (seed {seed}): {failure}");
+                range.Span.Fill((byte)(t + 1));
+                if (random.Next(3) == 0)
+                {
+                    Thread.Yield();
+                }
+
+                Assert.True(range.Span.IndexOfAnyExcept((byte)(t + 1)) < 0, $"somebody else wrote into the range (seed {seed})");
+                world.Area.Release(range);
+                Interlocked.Increment(ref allocations);
+            }
+        }))];
+        Random choice = new(seed);
+        while (clock.Elapsed < s_run)
+        {
+            int i = choice.Next(pages.Length);
+            Assert.True(AreaFixture.Has(pages[i], (ulong)i + 1), $"page {i} lost its content (seed {seed})");
+            Relend(world, pages, i, pinnersRun: false);
+        }
+
+        Array.ForEach(threads, thread => thread.Join());
+        AreaFixture.AssertContent(pages);
+        Assert.True(allocations > 100);
+        world.Verify();
+    }
+
+    [Fact]
+    public void Movable_pages_come_and_go_while_ranges_are_taken_and_memory_is_trimmed()
+    {
+        using AreaFixture world = new(areaMiB: 4, limitMiB: 32);
+        Stopwatch clock = Stopwatch.StartNew();
+        TestThread[] users = [.. Enumerable.Range(0, 3).Select(t => AreaFixture.Start($"user {t}", () =>
+        {
+            Random random = new(t);
+            List<(MovablePage Page, ulong Seed)> mine = [];
+            while (clock.Elapsed < s_run)
+            {
+                if (mine.Count < 150 && random.Next(2) == 0)
+                {
+                    ulong seed = (ulong)random.Next(1, int.MaxValue);
+                    MovablePage page = MovablePage.Allocate(world.Allocator);
+                    AreaFixture.Fill(page, seed);
+                    mine.Add((page, seed));
+                }
+                else if (mine.Count != 0)
+                {
+                    int i = random.Next(mine.Count);
+                    Assert.True(AreaFixture.Has(mine[i].Page, mine[i].Seed), "content was lost");
+                    if (random.Next(5) == 0)
+                    {
+                        mine[i].Page.Pin(PinDuration.LongTerm, AreaFixture.Long).Unpin();
+                    }
+
+                    mine[i].Page.Free();
+                    mine.RemoveAt(i);
+                }
+            }
+
+            mine.ForEach(entry => entry.Page.Free());
+        }))];
+        TestThread trimmer = AreaFixture.Start("trim", () =>
+        {
+            while (clock.Elapsed < s_run)
+            {
+                world.Allocator.Trim();
+                Thread.Sleep(3);
+            }
+        });
+        TestThread walker = AreaFixture.Start("walker", () =>
+        {
+            // Speculative gets, as a scanner of all memory does them.
+            Random random = new(99);
+            while (clock.Elapsed < s_run)
+            {
+                if (Page.TryFromFrame(world.Area.FirstFrame + (uint)random.Next(1024), out Page page) && page.TryGet(out Page held, out _))
+                {
+                    held.Put();
+                }
+            }
+        });
+        int allocations = 0;
+        while (clock.Elapsed < s_run)
+        {
+            ContiguousRange range = world.Area.Allocate(allocations % 2 == 0 ? 1024 : 300, deadline: AreaFixture.Long);
+            range.Span.Fill(0x5A);
+            world.Area.Release(range);
+            allocations++;
+        }
+
+        Array.ForEach(users, thread => thread.Join());
+        trimmer.Join();
+        walker.Join();
+        Assert.True(allocations > 10, $"only {allocations} allocations");
+        world.Verify();
+    }
+
+    /// <summary>Moves a page's data by hand to a place in the area, so that later allocations have to move it again.</summary>
+    private static unsafe void Relend(AreaFixture world, MovablePage[] pages, int i, bool pinnersRun)
+    {
+        if (world.IndexOf(pages[i]) >= 0)
+        {
+            return;
+        }
+
+        PageDescriptor* place = world.Allocator.TakePage(0, MigrateType.Contiguous, out _);
+        if (place == null)
+        {
+            return;
+        }
+
+        Assert.True(MovableTable.TryLocate(pages[i].Index, pages[i].Generation, out ulong identity));
+        PageDescriptor* source = PageMap.Descriptor(PageIdentity.Frame(identity));
+        if (MovableTable.TryMigrate(source, place, 0) == MoveOutcome.Moved)
+        {
+            PageRef.Unfreeze(source, 0);
+            world.Allocator.Release(source, PageTemperature.Cold);
+        }
+        else
+        {
+            Assert.True(pinnersRun, "nobody had the page pinned, and yet it would not move");
+            place->Next = 0;
+            world.Allocator.FreeDestinations(place->Frame);
+        }
+    }
+}
