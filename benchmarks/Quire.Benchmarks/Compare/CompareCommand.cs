@@ -39,15 +39,9 @@ internal static class CompareCommand
     }
 
     /// <summary>An equal part of the time that is left, the start of the process included.</summary>
-    private static Deadline Share(Schedule schedule, int rowsLeft)
+    private static TimeSpan Share(Schedule schedule, int rowsLeft)
     {
-        if (schedule.Total is not TimeSpan total)
-        {
-            return Deadline.None;
-        }
-
         using Process self = Process.GetCurrentProcess();
-        TimeSpan left = total - (DateTime.Now - self.StartTime);
-        return Deadline.In(left / rowsLeft);
+        return (schedule.Total - (DateTime.Now - self.StartTime)) / rowsLeft;
     }
 }

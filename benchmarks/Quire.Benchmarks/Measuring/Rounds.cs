@@ -27,9 +27,13 @@ internal static class Rounds
     private const int MostRepeats = 8;
 
     /// <summary>Warms up, finds how many operations fill a sample, and measures.</summary>
-    public static RoundsResult Measure(IReadOnlyList<Contender> contenders, Schedule schedule, Deadline deadline)
+    /// <param name="contenders">Who takes part.</param>
+    /// <param name="schedule">How long and how often.</param>
+    /// <param name="time">For all of it; the warm-up may take two fifths, so that a busy machine leaves some for the rounds.</param>
+    public static RoundsResult Measure(IReadOnlyList<Contender> contenders, Schedule schedule, TimeSpan time)
     {
-        bool warm = WarmUp.Run(contenders, schedule.WarmUpPasses, deadline);
+        Deadline deadline = Deadline.In(time);
+        bool warm = WarmUp.Run(contenders, schedule.WarmUpPasses, Deadline.In(time * 0.4));
         int[] operations = new int[contenders.Count];
         for (int i = 0; i < operations.Length; i++)
         {

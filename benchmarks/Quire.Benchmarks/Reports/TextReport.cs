@@ -125,5 +125,6 @@ internal sealed class TextReport(TextWriter writer)
 
     private static string Nanoseconds(double value) => value.ToString(value < 100 ? "0.00" : "0.0", CultureInfo.InvariantCulture);
 
-    private static string Ratio(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
+    // Three places: at two, 0.502 would miss a bar of 0.50 that it seems to meet.
+    private static string Ratio(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
 }
