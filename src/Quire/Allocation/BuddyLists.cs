@@ -1,8 +1,7 @@
 namespace Quire;
 
 /// <summary>
-/// The free blocks of one allocator: a doubly linked list for each order and migrate type, threaded through the descriptors
-/// (the kernel's <c>free_area</c>). Its owner holds the gate around every call.
+/// The free blocks of one allocator: a list for each order and migrate type (the kernel's <c>free_area</c>). Its owner holds the gate around every call.
 /// </summary>
 /// <remarks>
 /// Equations, checked by <see cref="Verify"/>: every block on list (order, type) starts at a multiple of 2^order, has state
@@ -13,9 +12,7 @@ internal sealed unsafe class BuddyLists
     internal const int Orders = Page.MaxOrder + 1;
     internal const int Types = 4;
 
-    private readonly uint[] _first = new uint[Orders * Types];
-    private readonly uint[] _last = new uint[Orders * Types];
-    private readonly int[] _blocks = new int[Orders * Types];
+    private readonly FrameList[] _lists = new FrameList[Orders * Types];
     private readonly long[] _frames = new long[Types];
 
     /// <summary>Free frames of all types, isolated ones too.</summary>
@@ -23,69 +20,31 @@ internal sealed unsafe class BuddyLists
 
     internal long FreeFramesOf(MigrateType type) => _frames[(int)type];
 
-    internal int Blocks(int order, MigrateType type) => _blocks[Slot(order, type)];
+    internal int Blocks(int order, MigrateType type) => List(order, type).Count;
 
     /// <summary>First block of a list as a frame number, or 0.</summary>
-    internal uint First(int order, MigrateType type) => _first[Slot(order, type)];
+    internal uint First(int order, MigrateType type) => List(order, type).First;
 
     /// <summary>Last block of a list as a frame number, or 0.</summary>
-    internal uint Last(int order, MigrateType type) => _last[Slot(order, type)];
+    internal uint Last(int order, MigrateType type) => List(order, type).Last;
 
     /// <summary>Puts a free block on its list; at the back where its neighbour is likely to come free soon and merge with it.</summary>
     internal void Push(uint frame, int order, MigrateType type, bool atBack = false)
     {
         PageDescriptor* block = PageMap.Descriptor(frame);
-        int slot = Slot(order, type);
         block->State = PageState.Buddy;
         block->Order = (byte)order;
         block->Type = type;
-        uint neighbour = atBack ? _last[slot] : _first[slot];
-        block->Next = atBack ? 0 : neighbour;
-        block->Previous = atBack ? neighbour : 0;
-        if (neighbour == 0)
-        {
-            _first[slot] = _last[slot] = frame;
-        }
-        else if (atBack)
-        {
-            PageMap.Descriptor(neighbour)->Next = frame;
-            _last[slot] = frame;
-        }
-        else
-        {
-            PageMap.Descriptor(neighbour)->Previous = frame;
-            _first[slot] = frame;
-        }
-
-        Count(slot, type, order, 1);
+        List(order, type).Push(block, atBack);
+        Count(type, 1L << order);
     }
 
     /// <summary>Takes a block off its list; it is then nobody's but the caller's.</summary>
     internal void Remove(uint frame)
     {
         PageDescriptor* block = PageMap.Descriptor(frame);
-        int slot = Slot(block->Order, block->Type);
-        if (block->Previous == 0)
-        {
-            _first[slot] = block->Next;
-        }
-        else
-        {
-            PageMap.Descriptor(block->Previous)->Next = block->Next;
-        }
-
-        if (block->Next == 0)
-        {
-            _last[slot] = block->Previous;
-        }
-        else
-        {
-            PageMap.Descriptor(block->Next)->Previous = block->Previous;
-        }
-
-        block->Next = block->Previous = 0;
-        block->State = PageState.Moving;
-        Count(slot, block->Type, block->Order, -1);
+        List(block->Order, block->Type).Remove(block);
+        Count(block->Type, -(1L << block->Order));
     }
 
     /// <summary>Walks all lists. Throws <see cref="InvalidOperationException"/> at the first entry that breaks an equation.</summary>
@@ -94,38 +53,21 @@ internal sealed unsafe class BuddyLists
         long total = 0;
         for (int order = 0; order < Orders; order++)
         {
-            for (int type = 0; type < Types; type++)
+            for (MigrateType type = 0; (int)type < Types; type++)
             {
-                int slot = Slot(order, (MigrateType)type);
-                int blocks = 0;
-                uint previous = 0;
-                for (uint frame = _first[slot]; frame != 0; frame = PageMap.Descriptor(frame)->Next)
-                {
-                    PageDescriptor* block = PageMap.Descriptor(frame);
-                    Invariant.Holds(block->State == PageState.Buddy, "block 0x{0:x} on a buddy list has another state", frame);
-                    Invariant.Holds(block->Order == order && (int)block->Type == type, "block 0x{0:x} stands on the wrong buddy list", frame);
-                    Invariant.Holds((frame & ((1u << order) - 1)) == 0, "block 0x{0:x} is not aligned to its order", frame);
-                    Invariant.Holds(block->Previous == previous, "block 0x{0:x} has a broken back link", frame);
-                    Invariant.Holds(PageRef.Count(block) == 0, "free block 0x{0:x} has a count", frame);
-                    Invariant.Holds(++blocks <= _blocks[slot], "the buddy list of block 0x{0:x} is longer than its count", frame);
-                    previous = frame;
-                }
-
-                Invariant.Holds(blocks == _blocks[slot] && _last[slot] == previous, "buddy list {0} disagrees with its count", (uint)slot);
-                total += (long)blocks << order;
+                List(order, type).Verify(PageState.Buddy, order, type);
+                total += (long)Blocks(order, type) << order;
             }
         }
 
-        Invariant.Holds(total == FreeFrames && _frames.Sum() == FreeFrames, "free frames do not add up", 0);
+        Invariant.Holds(total == FreeFrames && _frames.Sum() == FreeFrames, "the lists have {0} free frames, the counters another number", (ulong)total);
     }
 
-    private void Count(int slot, MigrateType type, int order, int sign)
+    private void Count(MigrateType type, long frames)
     {
-        long frames = (long)sign << order;
-        _blocks[slot] += sign;
         _frames[(int)type] += frames;
         FreeFrames += frames;
     }
 
-    private static int Slot(int order, MigrateType type) => (order * Types) + (int)type;
+    private ref FrameList List(int order, MigrateType type) => ref _lists[(order * Types) + (int)type];
 }

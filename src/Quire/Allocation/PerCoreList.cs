@@ -20,14 +20,12 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
     /// <summary>Above this many frames of one type a batch goes back to the buddy lists: 512 KiB.</summary>
     internal const int High = 4 * Batch;
 
-    private readonly uint[] _first = new uint[BuddyLists.Types];
-    private readonly uint[] _last = new uint[BuddyLists.Types];
-    private readonly int[] _count = new int[BuddyLists.Types];
+    private readonly FrameList[] _lists = new FrameList[BuddyLists.Types];
     private SpinGate _gate;
     private bool _touched;
 
     /// <summary>Frames on this list now; exact while nothing changes it.</summary>
-    internal int Frames => Volatile.Read(ref _count[0]) + Volatile.Read(ref _count[1]) + Volatile.Read(ref _count[2]);
+    internal int Frames => _lists.Sum(static list => list.Count);
 
     /// <summary>Fills <paramref name="pages"/> from the front, then from the buddy lists; returns how many it got. Each is in state Moving and a head of order 0.</summary>
     internal int Take(Span<nint> pages, MigrateType type)
@@ -35,10 +33,11 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
         int got = 0;
         _gate.Enter();
         _touched = true;
-        while (got < pages.Length && _first[(int)type] != 0)
+        ref FrameList list = ref _lists[(int)type];
+        while (got < pages.Length && list.First != 0)
         {
-            PageDescriptor* page = PageMap.Descriptor(_first[(int)type]);
-            Unlink(page, type);
+            PageDescriptor* page = PageMap.Descriptor(list.First);
+            list.Remove(page);
             pages[got++] = (nint)page;
         }
 
@@ -61,8 +60,9 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
                 continue;
             }
 
-            Link(page, type, temperature);
-            if (_count[(int)type] > High)
+            page->State = PageState.PerCore;
+            _lists[(int)type].Push(page, atBack: temperature == PageTemperature.Cold);
+            if (_lists[(int)type].Count > High)
             {
                 Drain(type, Batch);
             }
@@ -99,21 +99,9 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
         _gate.Enter();
         try
         {
-            for (int type = 0; type < BuddyLists.Types; type++)
+            foreach (FrameList list in _lists)
             {
-                int count = 0;
-                uint previous = 0;
-                for (uint frame = _first[type]; frame != 0; frame = PageMap.Descriptor(frame)->Next)
-                {
-                    PageDescriptor* page = PageMap.Descriptor(frame);
-                    Invariant.Holds(page->State == PageState.PerCore && page->Order == 0, "frame 0x{0:x} on a per-core list has another state or order", frame);
-                    Invariant.Holds(page->Previous == previous, "frame 0x{0:x} on a per-core list has a broken back link", frame);
-                    Invariant.Holds(PageRef.Count(page) == 0, "frame 0x{0:x} on a per-core list has a count", frame);
-                    Invariant.Holds(++count <= _count[type], "the per-core list of frame 0x{0:x} is longer than its count", frame);
-                    previous = frame;
-                }
-
-                Invariant.Holds(count == _count[type] && _last[type] == previous, "a per-core list disagrees with its count {0}", (ulong)_count[type]);
+                list.Verify(PageState.PerCore, order: 0, type: null);
             }
         }
         finally
@@ -144,11 +132,12 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
     /// <summary>From the back: the coldest go first.</summary>
     private void Drain(MigrateType type, int most)
     {
+        ref FrameList list = ref _lists[(int)type];
         zone.Gate.Enter();
-        for (int i = 0; i < most && _last[(int)type] != 0; i++)
+        for (int i = 0; i < most && list.Last != 0; i++)
         {
-            PageDescriptor* page = PageMap.Descriptor(_last[(int)type]);
-            Unlink(page, type);
+            PageDescriptor* page = PageMap.Descriptor(list.Last);
+            list.Remove(page);
             zone.Give(page->Frame, 0);
         }
 
@@ -160,56 +149,5 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
         zone.Gate.Enter();
         zone.Give(page->Frame, 0);
         zone.Gate.Exit();
-    }
-
-    private void Link(PageDescriptor* page, MigrateType type, PageTemperature temperature)
-    {
-        uint frame = page->Frame;
-        bool front = temperature == PageTemperature.Hot;
-        uint neighbour = front ? _first[(int)type] : _last[(int)type];
-        page->State = PageState.PerCore;
-        page->Next = front ? neighbour : 0;
-        page->Previous = front ? 0 : neighbour;
-        if (neighbour == 0)
-        {
-            _first[(int)type] = _last[(int)type] = frame;
-        }
-        else if (front)
-        {
-            PageMap.Descriptor(neighbour)->Previous = frame;
-            _first[(int)type] = frame;
-        }
-        else
-        {
-            PageMap.Descriptor(neighbour)->Next = frame;
-            _last[(int)type] = frame;
-        }
-
-        _count[(int)type]++;
-    }
-
-    private void Unlink(PageDescriptor* page, MigrateType type)
-    {
-        if (page->Previous == 0)
-        {
-            _first[(int)type] = page->Next;
-        }
-        else
-        {
-            PageMap.Descriptor(page->Previous)->Next = page->Next;
-        }
-
-        if (page->Next == 0)
-        {
-            _last[(int)type] = page->Previous;
-        }
-        else
-        {
-            PageMap.Descriptor(page->Next)->Previous = page->Previous;
-        }
-
-        page->Next = page->Previous = 0;
-        page->State = PageState.Moving;
-        _count[(int)type]--;
     }
 }
