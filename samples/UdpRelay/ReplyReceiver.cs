@@ -121,8 +121,20 @@ internal sealed class ReplyReceiver : IDisposable
         }
     }
 
-    /// <summary>Gives the landings back; no session receives any more.</summary>
-    public void Dispose() => _landings.Dispose();
+    /// <summary>Gives the landings back.</summary>
+    /// <exception cref="InvalidOperationException">A session still receives; nothing was given back.</exception>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_receiving != 0)
+            {
+                throw new InvalidOperationException($"{_receiving} session(s) still receive.");
+            }
+        }
+
+        _landings.Dispose();
+    }
 
     private void Queue(Landing landing, int length, Session session)
     {

@@ -21,6 +21,9 @@ internal sealed class Session : IDisposable
     /// <summary>Errors in a row, with nothing received between them, after which a session stops receiving; without it a broken socket would spin.</summary>
     private const int ErrorsInARow = 16;
 
+    /// <summary>Bursts that a closing session still reads; without a bound a flood would keep it open.</summary>
+    private const int LastBursts = 16;
+
     private readonly Lock _gate = new();
     private readonly Socket _socket;
     private readonly SocketAsyncEventArgs _wait;
@@ -112,8 +115,8 @@ internal sealed class Session : IDisposable
     internal bool HasUnread => _socket.Available > 0;
 
     /// <summary>
-    /// Closes the socket, which ends the receiving, which gives up the wait. What has arrived, up to a burst, is read first, and what is queued
-    /// is still delivered.
+    /// Closes the socket, which ends the receiving, which gives up the wait. What has arrived is read first (up to
+    /// <see cref="LastBursts"/>), and what is queued is still delivered.
     /// </summary>
     public void Dispose()
     {
@@ -121,7 +124,11 @@ internal sealed class Session : IDisposable
         {
             if (!_closed)
             {
-                _receiver.Drain(this);
+                for (int i = 0; i < LastBursts && HasUnread; i++)
+                {
+                    _receiver.Drain(this);
+                }
+
                 _closed = true;
                 _socket.Dispose();
             }

@@ -13,6 +13,7 @@ internal sealed class TestUpstream : IDisposable
     private readonly Thread _thread;
     private volatile bool _stopping;
     private int _received;
+    private int _replied;
 
     internal TestUpstream(byte key, int port = 0, IPAddress? address = null)
     {
@@ -33,6 +34,8 @@ internal sealed class TestUpstream : IDisposable
     internal int Replies { get; set; } = 1;
 
     internal int Received => Volatile.Read(ref _received);
+
+    internal int Replied => Volatile.Read(ref _replied);
 
     /// <summary>Where the last datagram came from: the relay's socket for that client.</summary>
     internal SocketAddress? LastFrom { get; private set; }
@@ -65,6 +68,7 @@ internal sealed class TestUpstream : IDisposable
                 for (int i = 0; i < Replies; i++)
                 {
                     _socket.SendTo(buffer.AsSpan(0, length), SocketFlags.None, from);
+                    Interlocked.Increment(ref _replied);
                 }
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)

@@ -61,17 +61,23 @@ public partial class UdpRelayProcessTests
     {
         SkipUnlessUnix();
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the number of SIGUSR1 is Linux's");
-        const int Measured = 20_000;
+        const int Measured = 10_000;
         using TestUpstream upstream = new(0x5a);
         using ChildProcess relay = Start(upstream);
         using TestClient client = new(Listening(relay));
         Pump(client, 5000);
-        long before = GarbageBytes(relay);
-        Pump(client, Measured);
-        long allocated = GarbageBytes(relay) - before;
 
-        // The smallest object has 24 bytes; one for every tenth datagram would show. The counters' line itself takes some kilobytes.
-        Assert.True(allocated < Measured / 10 * 24, $"{allocated} bytes for {Measured} datagrams each way");
+        // The runtime's own threads and queues grow now and then; what a datagram allocated would be there every time.
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            long before = GarbageBytes(relay);
+            Pump(client, Measured);
+            least = Math.Min(least, GarbageBytes(relay) - before);
+        }
+
+        // The smallest object has 24 bytes; one for every tenth datagram would show. The line of counters itself takes some kilobytes.
+        Assert.True(least < Measured / 10 * 24, $"{least} bytes for {Measured} datagrams each way");
     }
 
     private static void Pump(TestClient client, int datagrams)

@@ -210,7 +210,9 @@ public class UdpRelaySessionTests
         using TestClient client = new(relay.LocalEndPoint);
         Assert.Same(first, client.Ask([1, 1], first, second));
         first.Dispose();
-        Assert.Same(second, client.AskUntilAnswered([2, 2], first, second));
+        client.Send([2, 2]);
+        Eventually.Holds(() => relay.GetStatistics().Refusals == 1, () => relay.GetStatistics().ToLine());
+        Assert.Same(second, client.Ask([3, 3], first, second));
         RelayStatistics now = relay.GetStatistics();
         Assert.Equal(1, now.SessionsMoved);
         Assert.Equal(1, now.SessionsOpen);
@@ -219,7 +221,7 @@ public class UdpRelaySessionTests
         for (int i = 0; i < 3; i++)
         {
             using TestClient other = new(relay.LocalEndPoint);
-            Assert.Same(second, other.AskUntilAnswered([3, 3], first, second));
+            Assert.Same(second, other.AskUntilAnswered([4, 4], first, second));
         }
 
         relay.StopClean();

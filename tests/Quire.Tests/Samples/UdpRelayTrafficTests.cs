@@ -97,6 +97,29 @@ public class UdpRelayTrafficTests
     }
 
     [Fact]
+    public void A_stop_still_delivers_the_replies_that_had_arrived()
+    {
+        for (int round = 0; round < 10; round++)
+        {
+            using TestUpstream upstream = new(0x5a) { Replies = 200 };
+            using Relay relay = Relay.Start(RelayHarness.Options(upstream));
+            using TestClient client = new(relay.LocalEndPoint);
+            byte[] payload = [1, 2, 3];
+            client.Send(payload);
+
+            // Sent means arrived on the loopback, give or take the last.
+            Eventually.Holds(() => upstream.Replied == 200, () => $"{upstream.Replied} replies");
+            Thread.Sleep(1);
+            RelayStatistics end = relay.StopClean();
+            Assert.Equal(200, end.ReturnedDatagrams);
+            for (int i = 0; i < 200; i++)
+            {
+                TestClient.CheckReply(payload, client.Receive(), upstream);
+            }
+        }
+    }
+
+    [Fact]
     public void What_does_not_come_from_the_upstream_is_not_relayed()
     {
         using TestUpstream upstream = new(0x5a);
