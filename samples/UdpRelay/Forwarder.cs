@@ -6,7 +6,10 @@ namespace Quire.Samples.UdpRelay;
 internal readonly record struct Query(Datagram Datagram, ClientAddress Client);
 
 /// <summary>The thread that owns the sessions: sends each query to its client's upstream, opens, moves, expires and evicts sessions.</summary>
-/// <remarks>One thread owns all of it, so nothing here needs a lock; and a slow step (a socket takes some 50 µs to open) delays the queue, not the receiver.</remarks>
+/// <remarks>
+/// One thread owns all of it, so nothing here needs a lock; and a slow step (a socket takes some 50 µs to open) delays
+/// the queue, not the receiver.
+/// </remarks>
 internal sealed class Forwarder
 {
     private const int BatchSize = 64;

@@ -45,7 +45,10 @@ internal sealed class Landing : IDisposable
     /// <summary>Room for one datagram of any length; valid until the next <see cref="TryKeep"/>.</summary>
     internal Span<byte> Span => _landing.Span;
 
-    /// <summary>Keeps the first <paramref name="length"/> bytes of <see cref="Span"/>; false when the memory limit does not allow it, and then the datagram is lost.</summary>
+    /// <summary>
+    /// Keeps the first <paramref name="length"/> bytes of <see cref="Span"/>; false when the memory limit does not allow
+    /// it, and then the datagram is lost.
+    /// </summary>
     internal bool TryKeep(int length, out Datagram datagram)
     {
         datagram = default;

@@ -63,7 +63,9 @@ internal sealed class Relay : IDisposable
     /// <summary>Completes when a thread ended by an exception that nobody expected; the relay is then of no use and has to be stopped.</summary>
     internal Task<Exception> Fault => _fault.Task;
 
-    /// <summary>Binds and starts. Throws <see cref="SocketException"/> when the address cannot be had, <see cref="PageAllocationException"/> when the memory cannot.</summary>
+    /// <summary>Binds and starts.</summary>
+    /// <exception cref="SocketException">The address cannot be had.</exception>
+    /// <exception cref="PageAllocationException">The memory cannot be had.</exception>
     internal static Relay Start(RelayOptions options)
     {
         RelayMemory memory = new(options.MemoryBytes);

@@ -38,7 +38,7 @@ internal static class RelayCommand
 
     private static readonly Option<double> s_idle = Seconds("--idle", 60, "Close a client's session after this long with nothing either way.");
 
-    private static readonly Option<double> s_stats = Seconds("--stats", 0, "Print a line of counters this often (also on SIGUSR1). Default: never.");
+    private static readonly Option<double> s_stats = Seconds("--stats", null, "Print a line of counters this often (also on SIGUSR1). Default: never.");
 
     private static readonly Option<int> s_maxSessions = Number(
         "--max-sessions", "COUNT", RelayOptions.DefaultMaxSessions, 1, 1_000_000, "Clients served at once; one more takes the place of the one silent longest.");
@@ -47,7 +47,8 @@ internal static class RelayCommand
         "--queue", "COUNT", RelayOptions.DefaultQueue, 1, 16 * 1024 * 1024, "Datagrams that may wait, each way; more are dropped and counted.");
 
     private static readonly Option<int> s_memory = Number(
-        "--memory", "MIB", RelayOptions.DefaultMemoryMegabytes, RelayOptions.LeastMemoryMegabytes, 1024 * 1024, "Memory that datagrams may take; more are dropped and counted.");
+        "--memory", "MIB", RelayOptions.DefaultMemoryMegabytes, RelayOptions.LeastMemoryMegabytes, 1024 * 1024,
+        "Memory that datagrams may take; more are dropped and counted.");
 
     /// <summary>Runs to the end and answers the exit status.</summary>
     internal static int Run(string[] arguments, TextWriter output, TextWriter error)
@@ -252,11 +253,11 @@ internal static class RelayCommand
         return value;
     }
 
-    private static Option<double> Seconds(string name, double fallback, string description) => new(name)
+    private static Option<double> Seconds(string name, double? fallback, string description) => new(name)
     {
         Description = description,
         HelpName = "SECONDS",
-        DefaultValueFactory = _ => fallback,
+        DefaultValueFactory = fallback is { } value ? _ => value : null,
         CustomParser = result =>
         {
             string text = result.Tokens[0].Value;

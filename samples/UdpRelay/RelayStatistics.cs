@@ -103,8 +103,10 @@ internal sealed record RelayStatistics
     {
         StringBuilder text = new();
         text.Append(CultureInfo.InvariantCulture, $"stopped after {Uptime.TotalSeconds:F1} s\n");
-        text.Append(CultureInfo.InvariantCulture, $"  queries   {ClientDatagrams} received ({ClientBytes} B), {ForwardedDatagrams} forwarded ({ForwardedBytes} B), {QueryDrops} dropped\n");
-        text.Append(CultureInfo.InvariantCulture, $"  replies   {ReplyDatagrams} received ({ReplyBytes} B), {ReturnedDatagrams} returned ({ReturnedBytes} B), {ReplyDrops} dropped\n");
+        text.Append(CultureInfo.InvariantCulture, $"  queries   {ClientDatagrams} received ({ClientBytes} B), ");
+        text.Append(CultureInfo.InvariantCulture, $"{ForwardedDatagrams} forwarded ({ForwardedBytes} B), {QueryDrops} dropped\n");
+        text.Append(CultureInfo.InvariantCulture, $"  replies   {ReplyDatagrams} received ({ReplyBytes} B), ");
+        text.Append(CultureInfo.InvariantCulture, $"{ReturnedDatagrams} returned ({ReturnedBytes} B), {ReplyDrops} dropped\n");
         text.Append("  drops    ");
         if (QueryDrops + ReplyDrops == 0)
         {
@@ -115,7 +117,8 @@ internal sealed record RelayStatistics
             AppendDrops(text, " ");
         }
 
-        text.Append(CultureInfo.InvariantCulture, $"\n  kernel    {KernelDropsOfQueries} queries and {KernelDropsOfReplies} replies dropped before the relay saw them (receive buffer full)\n");
+        text.Append(CultureInfo.InvariantCulture, $"\n  kernel    {KernelDropsOfQueries} queries and {KernelDropsOfReplies} replies ");
+        text.Append("dropped before the relay saw them (receive buffer full)\n");
         text.Append(CultureInfo.InvariantCulture, $"  upstream  {Refusals} refusals (port unreachable), {ReceiveErrors} other receive errors\n");
         text.Append(CultureInfo.InvariantCulture, $"  sessions  {SessionsOpened} opened, {SessionsExpired} expired, {SessionsEvicted} evicted, {SessionsMoved} moved\n");
         text.Append(CultureInfo.InvariantCulture, $"  pages held: {PagesHeld}");
