@@ -19,7 +19,8 @@ namespace Quire;
 /// </remarks>
 public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 {
-    private readonly ushort _id;
+    /// <summary>The number in this allocator's descriptors and magazines; 0, which is nobody's, once it is disposed.</summary>
+    private ushort _id;
     private bool _disposed;
 
     /// <summary>Makes an allocator; no memory is reserved before the first allocation.</summary>

@@ -225,6 +225,8 @@ public sealed unsafe partial class PageAllocator
             }
         }
 
+        // The magazine gives what came last: turned round, the hottest of the list come first and its cold end last.
+        batch[1..ready].Reverse();
         int kept = 1;
         magazine.Touched = true;
         while (kept < ready && magazine.Block->TryPush((PageDescriptor*)batch[kept]))

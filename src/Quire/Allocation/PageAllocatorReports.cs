@@ -87,9 +87,15 @@ public sealed unsafe partial class PageAllocator
             throw new InvalidOperationException("The shared allocator lives as long as the process and can't be disposed.");
         }
 
+        // Before the lock: rooms below are asked, and they are asked with no lock held.
+        Reclaim();
         lock (_trimmer)
         {
-            Reclaim();
+            if (IsDisposed)
+            {
+                return;
+            }
+
             PageAllocatorStatistics now = GetStatistics();
             if (now.InUseFrames != 0)
             {
@@ -100,7 +106,10 @@ public sealed unsafe partial class PageAllocator
             Volatile.Write(ref _disposed, true);
             _magazines.Close();
             Sections.Dispose();
+
+            // The number goes to another allocator, whose pages must not pass for this one's.
             PageOwners.Allocators.Depart(_id);
+            _id = 0;
         }
 
         _trimmer.Dispose();

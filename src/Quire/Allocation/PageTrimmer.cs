@@ -124,14 +124,22 @@ internal sealed unsafe class PageTrimmer : IDisposable
         Span<uint> batch = stackalloc uint[Batch];
         long done = 0;
         int taken;
+        long given;
         do
         {
             lock (this)
             {
+                // A trim may come late: what the lists of a disposed allocator name is another's by now.
+                if (_allocator.IsDisposed)
+                {
+                    return done;
+                }
+
+                given = 0;
                 taken = Detach(batch, order, type, (most - done) >> order);
                 foreach (uint frame in batch[..taken])
                 {
-                    done += DecommitBlock(frame, order);
+                    given += DecommitBlock(frame, order);
                 }
 
                 _allocator.Zone.Gate.Enter();
@@ -141,9 +149,10 @@ internal sealed unsafe class PageTrimmer : IDisposable
                 }
 
                 _allocator.Zone.Gate.Exit();
+                done += given;
             }
         }
-        while (taken == Batch);
+        while (taken == Batch && given != 0); // A batch of which the system takes nothing would come round for ever.
         return done;
     }
 
