@@ -42,24 +42,24 @@ internal unsafe struct MagazineBlock
     private fixed ulong _slots[Capacity];
 
     /// <summary>Pages held; exact while the owner is elsewhere.</summary>
-    internal int Count => Volatile.Read(ref _count);
+    internal int Count => Atomic.LoadAcquire(ref _count);
 
     /// <summary>Takes the page freed last; null where there is none, or the magazine is being emptied.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal PageDescriptor* Pop()
     {
-        Volatile.Write(ref _busy, 1);
+        Atomic.StoreRelease(ref _busy, 1);
 
         // The look at the revocation comes first: a count read before it may be from before a revocation that has ended since.
         int count;
         PageDescriptor* page = null;
-        if (Volatile.Read(ref _revoked) == 0 && (count = _count) != 0)
+        if (Atomic.LoadAcquire(ref _revoked) == 0 && (count = _count) != 0)
         {
             page = (PageDescriptor*)_slots[--count];
             _count = count;
         }
 
-        Volatile.Write(ref _busy, 0);
+        Atomic.StoreRelease(ref _busy, 0);
         return page;
     }
 
@@ -67,9 +67,9 @@ internal unsafe struct MagazineBlock
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryPush(PageDescriptor* page)
     {
-        Volatile.Write(ref _busy, 1);
+        Atomic.StoreRelease(ref _busy, 1);
         int count = Capacity;
-        bool fits = Volatile.Read(ref _revoked) == 0 && (count = _count) != Capacity;
+        bool fits = Atomic.LoadAcquire(ref _revoked) == 0 && (count = _count) != Capacity;
         if (fits)
         {
             page->Summary = PageDescriptor.PlainInMagazine;
@@ -77,16 +77,16 @@ internal unsafe struct MagazineBlock
             _count = count + 1;
         }
 
-        Volatile.Write(ref _busy, 0);
+        Atomic.StoreRelease(ref _busy, 0);
         return fits;
     }
 
     /// <summary>Owner only. Takes out the pages freed longest ago, so that the hot ones stay.</summary>
     internal int TakeOldest(Span<nint> pages)
     {
-        Volatile.Write(ref _busy, 1);
+        Atomic.StoreRelease(ref _busy, 1);
         int taken = 0;
-        if (Volatile.Read(ref _revoked) == 0)
+        if (Atomic.LoadAcquire(ref _revoked) == 0)
         {
             taken = Math.Min(pages.Length, _count);
             Span<nint> slots = Slots(_count);
@@ -95,7 +95,7 @@ internal unsafe struct MagazineBlock
             _count -= taken;
         }
 
-        Volatile.Write(ref _busy, 0);
+        Atomic.StoreRelease(ref _busy, 0);
         return taken;
     }
 
@@ -103,7 +103,7 @@ internal unsafe struct MagazineBlock
     /// <remarks>Callers take turns: the rack's lock covers all revocations.</remarks>
     internal int Revoke(Span<nint> pages)
     {
-        if (Volatile.Read(ref _count) == 0)
+        if (Atomic.LoadAcquire(ref _count) == 0)
         {
             return 0;
         }
