@@ -1,71 +1,84 @@
+using System.Runtime.CompilerServices;
+
 namespace Quire;
 
 /// <summary>
-/// The threads' own fragment caches, so that a dead thread's is drained by whoever finds it dead, and an idle one's retained pages go back.
+/// The fragment caches of one allocator that have pages, so that what they keep can be taken back: a dead thread's own cache is drained by
+/// whoever finds it dead, and an idle cache's retained pages go back at the next trim.
 /// </summary>
 /// <remarks>
-/// A cache's current page belongs to its thread alone while that lives: others ask it to drain, and take only retained pages, which
-/// are handed over by one exchanged word. Thread ends are found by asking, when a thread first comes, at every trim, and before an allocation fails.
+/// A cache's current page belongs to its owner alone: others ask for it to be drained, and take only retained pages, which
+/// are handed over by one exchanged word. Thread ends are found by asking, when a cache takes its first page, at every trim, and before an allocation fails.
 /// </remarks>
-internal static class FragmentCacheRack
+internal sealed class FragmentCacheRack
 {
-    private static readonly Lock s_gate = new();
-    private static readonly List<Entry> s_all = [];
+    private static readonly ConditionalWeakTable<PageAllocator, FragmentCacheRack> s_racks = [];
 
-    private sealed record Entry(Thread Thread, PageFragmentCache Cache)
+    private readonly Lock _gate = new();
+    private readonly List<Entry> _all = [];
+
+    private FragmentCacheRack(PageAllocator allocator) => allocator.AddReclaimer(Reclaim);
+
+    private sealed record Entry(PageFragmentCache Cache, Thread? Thread)
     {
         internal long Rounds { get; set; }
     }
 
-    static FragmentCacheRack() => PageAllocator.Shared.AddReclaimer(Reclaim);
-
-    internal static int Threads
+    /// <summary>Caches that have taken pages and are not disposed.</summary>
+    internal int Caches
     {
         get
         {
-            lock (s_gate)
+            lock (_gate)
             {
-                return s_all.Count;
+                return _all.Count;
             }
         }
     }
 
-    /// <summary>Makes the calling thread's cache.</summary>
-    internal static PageFragmentCache Enter()
+    internal static FragmentCacheRack Of(PageAllocator allocator) => s_racks.GetValue(allocator, static key => new FragmentCacheRack(key));
+
+    /// <summary>Takes in a cache that is about to take its first page.</summary>
+    /// <param name="cache">The cache.</param>
+    /// <param name="thread">The thread whose own cache it is; null for one that its user drains.</param>
+    internal void Add(PageFragmentCache cache, Thread? thread)
     {
         DrainDead();
-        PageFragmentCache cache = new(PageAllocator.Shared);
-        lock (s_gate)
+        lock (_gate)
         {
-            s_all.Add(new Entry(Thread.CurrentThread, cache));
+            _all.Add(new Entry(cache, thread));
         }
+    }
 
-        return PageFragmentCache.t_current = cache;
+    /// <summary>Forgets a cache that is disposed.</summary>
+    internal void Remove(PageFragmentCache cache)
+    {
+        lock (_gate)
+        {
+            _all.RemoveAll(entry => entry.Cache == cache);
+        }
     }
 
     /// <summary>Drains what dead threads left.</summary>
-    internal static void DrainDead()
+    internal void DrainDead()
     {
-        lock (s_gate)
+        List<Entry> dead;
+        lock (_gate)
         {
-            for (int i = s_all.Count - 1; i >= 0; i--)
-            {
-                // Happens before: a successful join orders all that the dead thread did before what follows.
-                if (s_all[i].Thread.Join(0))
-                {
-                    s_all[i].Cache.Dispose();
-                    s_all.RemoveAt(i);
-                }
-            }
+            // Happens before: a successful join orders all that the dead thread did before what follows.
+            dead = _all.FindAll(static entry => entry.Thread?.Join(0) == true);
+            _all.RemoveAll(dead.Contains);
         }
+
+        dead.ForEach(static entry => entry.Cache.Dispose());
     }
 
-    private static void Reclaim(bool all)
+    private void Reclaim(bool all)
     {
         DrainDead();
-        lock (s_gate)
+        lock (_gate)
         {
-            foreach (Entry entry in s_all)
+            foreach (Entry entry in _all)
             {
                 if (all || entry.Rounds == entry.Cache.Rounds)
                 {

@@ -62,15 +62,24 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     private PageDescriptor* _page;
     private byte* _base;
 
-    /// <summary>Makes a cache that takes its pages from an allocator; no page is taken yet.</summary>
+    /// <summary>The thread whose own cache this is; null for one that its user drains.</summary>
+    private readonly Thread? _thread;
+
+    /// <summary>Makes a cache that takes its pages from an allocator; no page is taken yet. Dispose it when it is done with: its pages are in use until then.</summary>
     public PageFragmentCache(PageAllocator? allocator = null) => _allocator = allocator ?? PageAllocator.Shared;
+
+    private PageFragmentCache(Thread thread)
+        : this(PageAllocator.Shared) => _thread = thread;
 
     /// <summary>The calling thread's own cache on <see cref="PageAllocator.Shared"/>, drained when the thread has ended (<c>netdev_alloc_frag</c>). A ref struct: it can't leave the thread.</summary>
     public static LocalFragmentCache Current
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => new(t_current ?? FragmentCacheRack.Enter());
+        get => new(t_current ?? OpenCurrent());
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static PageFragmentCache OpenCurrent() => t_current = new PageFragmentCache(Thread.CurrentThread);
 
     /// <summary>The references that the cache has left on its current page.</summary>
     public int Bias => _page == null ? 0 : BiasOf(_out, _back);

@@ -72,6 +72,7 @@ public sealed unsafe partial class PageFragmentCache
         Drain();
         if (_id != 0)
         {
+            FragmentCacheRack.Of(_allocator).Remove(this);
             PageOwners.Biases.Depart(_id);
             _id = 0;
         }
@@ -218,6 +219,7 @@ public sealed unsafe partial class PageFragmentCache
         if (_id == 0)
         {
             _id = PageOwners.Biases.Enroll(this);
+            FragmentCacheRack.Of(_allocator).Add(this, _thread);
         }
 
         _threadId = Environment.CurrentManagedThreadId;
