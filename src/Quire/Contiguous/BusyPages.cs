@@ -3,9 +3,9 @@ namespace Quire;
 /// <summary>Finds out why pages do not move, and who holds them, with one walk over the ledger for all of them.</summary>
 internal static unsafe class BusyPages
 {
-    /// <summary>A quick look without any right to the page: true where it could not be moved now.</summary>
+    /// <summary>A quick look without any right to the page: true where it could not be moved now. Pins count in the page's own count, so the table need not be asked.</summary>
     internal static bool IsBusy(PageDescriptor* page) =>
-        page->State == PageState.InUse && (page->Mapping == 0 || PageRef.Count(page) > 1 || MovableTable.PinsOn(page) != 0);
+        page->State == PageState.InUse && (page->Mapping == 0 || PageRef.Count(page) > 1);
 
     /// <summary>Those of the given frames that are busy at this moment, by frame number, each with all its holders.</summary>
     internal static List<BusyPage> Of(IEnumerable<uint> frames, int callerThread)

@@ -58,10 +58,19 @@ public sealed unsafe partial class ContiguousArea
         }
     }
 
-    /// <summary>With the zone's gate held: one attempt less; the last lends the block again.</summary>
-    internal void EndIsolation(uint block)
+    /// <summary>With the zone's gate held: one attempt less; the last lends the block again. Where all of it is the attempt's, no free frame has to change its list.</summary>
+    internal void EndIsolation(uint block, bool isTaken)
     {
-        if (--_isolations[(block - _first) / BuddyZone.BlockFrames] == 0)
+        if (--_isolations[(block - _first) / BuddyZone.BlockFrames] != 0)
+        {
+            return;
+        }
+
+        if (isTaken)
+        {
+            PageMap.Descriptor(block)->BlockType = MigrateType.Contiguous;
+        }
+        else
         {
             Allocator.Zone.EndIsolation(block);
         }
@@ -100,7 +109,7 @@ public sealed unsafe partial class ContiguousArea
         }
     }
 
-    private bool IsBlocked(int at, HashSet<uint> hopeless) => _use[at] != FrameUse.Free || hopeless.Contains(_first + (uint)at);
+    private bool IsBlocked(int at, HashSet<uint> hopeless) => _use[at] != FrameUse.Free || (hopeless.Count != 0 && hopeless.Contains(_first + (uint)at));
 
     /// <summary>The first range without a blocked frame, or -1. From the back of each candidate: its last blocked frame is where the next may begin.</summary>
     private int Search(int pages, int alignment, Func<int, bool> isBlocked)

@@ -140,10 +140,10 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
             return false;
         }
 
-        foreach ((uint block, _, _) in Blocks())
+        foreach ((uint block, uint start, uint stop) in Blocks())
         {
             _allocator.Zone.Gate.Enter();
-            area.EndIsolation(block);
+            area.EndIsolation(block, isTaken: stop - start == BuddyZone.BlockFrames);
             _allocator.Zone.Gate.Exit();
         }
 
@@ -169,7 +169,7 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
                 frame = run + 1;
             }
 
-            area.EndIsolation(block);
+            area.EndIsolation(block, isTaken: false);
             _allocator.Zone.Gate.Exit();
         }
 
