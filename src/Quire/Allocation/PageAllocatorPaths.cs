@@ -39,12 +39,18 @@ public sealed unsafe partial class PageAllocator
 
     /// <summary>Frees a page whose count the caller brought to 0 by <see cref="PageRef"/> (<c>free_unref_page</c>).</summary>
     /// <exception cref="PageBugException">The handle is stale, the page belongs to another allocator, or its count is not 0.</exception>
-    public void FreeUnreferenced(Page page, PageTemperature temperature = PageTemperature.Hot)
+    public void FreeUnreferenced(Page page, PageTemperature temperature = PageTemperature.Hot, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageDescriptor* head = page.HeadDescriptor("FreeUnreferenced");
         if (head->Owner != _id || PageRef.Count(head) != 0 || PageRef.IsFrozen(head))
         {
             throw PageBug.NotUnreferenced(head, Name);
+        }
+
+        if (page.IsTracked)
+        {
+            // Its reference was dropped without the handle, by its count: the record goes with the page.
+            Ledger.Drop(page.Ticket, PageIdentity.Unmarked(head->Identity), file, line, member, freed: true);
         }
 
         Release(head, temperature);

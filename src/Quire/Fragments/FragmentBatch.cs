@@ -114,8 +114,17 @@ internal static unsafe class FragmentBatch
         {
             try
             {
-                PageDescriptor* page = run[i].HeadDescriptor("Free");
-                Page.ReleaseTicket(page, run[i].Ticket, 1, "Free", site.File, site.Line, site.Member);
+                PageDescriptor* page = run[i].Page.HeadOrNull();
+                if (page == null)
+                {
+                    throw PageBug.Stale(run[i]._identity, "Free", site.File, site.Line, site.Member);
+                }
+
+                if (run[i].IsTracked)
+                {
+                    Page.ReleaseTicket(page, run[i].Ticket, 1, "Free", site.File, site.Line, site.Member);
+                }
+
                 ended++;
             }
             catch (PageBugException bug)

@@ -9,7 +9,7 @@ namespace Quire;
 /// <para>
 /// All functions count on the head, whichever frame of the page they are given (<c>get_head_page_multiple</c>). They count and do
 /// nothing else: who brings a count to 0 with <see cref="DecAndTest(Page, string, int, string)"/> or <see cref="SubAndTest(Page, int, string, int, string)"/>
-/// owns the page alone and must hand it to <see cref="PageAllocator.FreeUnreferenced(Page, PageTemperature)"/>.
+/// owns the page alone and must hand it to <see cref="PageAllocator.FreeUnreferenced(Page, PageTemperature, string, int, string)"/>.
 /// Most code wants <see cref="Page.Get(string, int, string)"/> and <see cref="Page.Put(string, int, string)"/>.
 /// </para>
 /// <para>
