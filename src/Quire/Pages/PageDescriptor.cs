@@ -51,9 +51,6 @@ internal unsafe struct PageDescriptor
     /// <summary>Migrate type of the page block; kept in the block's first frame, under the allocator's gate.</summary>
     [FieldOffset(38)] internal MigrateType BlockType;
 
-    /// <summary>Waiters for a pin to end, see the movable table.</summary>
-    [FieldOffset(39)] internal byte Waiters;
-
     /// <summary>First raw record of the ledger, for references taken without a handle.</summary>
     [FieldOffset(40)] internal uint RawRecords;
 
