@@ -44,7 +44,14 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
     {
         List<PageMagazine> mine = t_mine ??= [];
         mine.RemoveAll(static magazine => magazine.Allocator.IsDisposed);
-        PageMagazine? magazine = mine.Find(candidate => candidate.Allocator == allocator);
+
+        // A loop and no predicate: with the ledger on each allocation comes this way, and a closure would be garbage.
+        PageMagazine? magazine = null;
+        for (int i = 0; i < mine.Count && magazine is null; i++)
+        {
+            magazine = mine[i].Allocator == allocator ? mine[i] : null;
+        }
+
         if (magazine is null)
         {
             DrainDead();

@@ -190,6 +190,12 @@ public sealed unsafe partial class PageFragmentCache
             return false;
         }
 
+        if ((page->Flags & PageFlags.ZeroOnFree) != 0)
+        {
+            // Reuse in place is a free and an allocation in one.
+            PagePreparation.Zero(page);
+        }
+
         PageRef.Unfreeze(page, FullBias);
         Use(page);
         return true;
