@@ -7,8 +7,8 @@ namespace Quire;
 /// (the kernel's <c>prep_new_page</c> and <c>free_pages_prepare</c>). The caller alone owns the block.
 /// </summary>
 /// <remarks>
-/// Generations: a page's frames share one generation while it is in use, the highest any of them had; a frame that was a tail
-/// moves one on when it is a head again; a head moves one on when it is freed. So a frame's generation only rises, and neither a
+/// Generations: a page gets the highest that any of its frames had; its head moves one on when the page is freed or renewed in place, and handles to its
+/// tails have the head's. A frame that was a tail starts one above whatever its head came to. So no frame ever has a generation twice, and neither a
 /// handle to a head nor one to a tail ever means a later page.
 /// </remarks>
 internal static unsafe class PagePreparation
@@ -32,9 +32,7 @@ internal static unsafe class PagePreparation
                 return false;
             }
 
-            ulong own = frame->Identity;
-            own = (PageIdentity.Unmarked(own) & ~(ulong)PageIdentity.FrameMask) + ((own & PageIdentity.TailBit) != 0 ? PageIdentity.GenerationOne : 0);
-            generation = Math.Max(generation, own);
+            generation = Math.Max(generation, Fresh(frame));
         }
 
         for (uint i = 1; i < 1u << order; i++)
@@ -54,6 +52,21 @@ internal static unsafe class PagePreparation
         head->BiasOwner = 0;
         head->State = PageState.InUse;
         return true;
+    }
+
+    /// <summary>A generation that no handle to this free frame has, as the bits of an identity.</summary>
+    private static ulong Fresh(PageDescriptor* frame)
+    {
+        ulong own = frame->Identity;
+        if ((own & PageIdentity.TailBit) == 0)
+        {
+            return own & ~(ulong)PageIdentity.FrameMask;
+        }
+
+        // Handles to a tail have its head's generation, which may have moved on since the tail got its own. The old head may be in other
+        // hands by now: its generation is only higher for that.
+        ulong head = PageIdentity.Unmarked(Atomic.LoadAcquire(ref PageMap.HeadOf(frame)->Identity));
+        return (Math.Max(PageIdentity.Unmarked(own), head) & ~(ulong)PageIdentity.FrameMask) + PageIdentity.GenerationOne;
     }
 
     /// <summary>Ends the handles to a page that nobody holds any more. False where its generations are used up: it must be retired.</summary>

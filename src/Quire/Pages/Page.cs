@@ -108,17 +108,17 @@ public readonly unsafe partial struct Page : IEquatable<Page>
             return false;
         }
 
-        PageDescriptor* named = PageMap.Descriptor(frame);
-        PageDescriptor* head = PageMap.HeadOf(named);
-        ulong identity = head->Identity;
-        if (head->State != PageState.InUse || (identity & PageIdentity.TailBit) != 0)
+        // The handle carries the head's generation: what changes hands after this line makes it stale, not wrong. A count of 0 is a page on its way
+        // out, whose next generation may be written already.
+        PageDescriptor* head = PageMap.HeadOf(PageMap.Descriptor(frame));
+        Page named = new(PageIdentity.Of(frame, PageIdentity.Generation(Atomic.LoadAcquire(ref head->Identity))));
+        if (head->State != PageState.InUse || (PageRef.Count(head) == 0 && !PageRef.IsFrozen(head)) || named.HeadOrNull() != head)
         {
             return false;
         }
 
-        // The handle carries the head's generation: what changes hands after this line makes it stale, not wrong.
-        page = new Page(PageIdentity.Of(frame, PageIdentity.Generation(identity)));
-        return page.IsAlive;
+        page = named;
+        return true;
     }
 
     /// <summary>A handle to frame <paramref name="index"/> of this page, with no reference of its own.</summary>
@@ -182,10 +182,18 @@ public readonly unsafe partial struct Page : IEquatable<Page>
             return page;
         }
 
-        // A tail keeps the head's generation with the tail mark; the head's own generation moves when the page is freed.
+        if ((current & PageIdentity.TailBit) == 0)
+        {
+            return null;
+        }
+
+        // A tail's handle has the head's generation, which moves when the page is freed or renewed. That the head still covers the frame is asked
+        // too: a frame inside a free block remembers a head that may be a page without it by now.
         PageDescriptor* head = PageMap.HeadOf(page);
-        return current == (identity | PageIdentity.TailBit)
-            && PageIdentity.Generation(Atomic.LoadAcquire(ref head->Identity)) == PageIdentity.Generation(identity)
+        ulong whole = Atomic.LoadAcquire(ref head->Identity);
+        return (whole & PageIdentity.TailBit) == 0
+            && PageIdentity.Generation(whole) == PageIdentity.Generation(identity)
+            && PageIdentity.Frame(identity) - PageIdentity.Frame(whole) < 1u << head->Order
             ? head
             : null;
     }
