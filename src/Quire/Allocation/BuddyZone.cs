@@ -24,6 +24,9 @@ internal sealed unsafe partial class BuddyZone
     internal readonly BuddyLists Lists = new();
     internal SpinGate Gate;
 
+    /// <summary>True while the allocator is being disposed, and afterwards: nothing is taken any more.</summary>
+    internal bool Closed { get; set; }
+
     /// <summary>Frames that sections brought.</summary>
     internal long Managed { get; private set; }
 
@@ -66,6 +69,11 @@ internal sealed unsafe partial class BuddyZone
     /// <summary>Takes a block, or returns 0: from its own type's lists, from lent memory where allowed, from another type's.</summary>
     internal uint Take(int order, MigrateType type)
     {
+        if (Closed)
+        {
+            return 0;
+        }
+
         uint frame = TakeOwn(order, type);
         if (frame == 0 && type == MigrateType.Contiguous)
         {

@@ -35,6 +35,9 @@ internal unsafe struct MagazineBlock
 
     private int _busy;
     private int _revoked;
+
+    /// <summary>Whether a revocation lasts: the allocator is being disposed. Written and read under the rack's lock.</summary>
+    private int _suspended;
     private int _count;
 
     /// <summary>The allocator's number, written once; 0 when the allocator was disposed, so that a later one with its number does not take the block for its own.</summary>
@@ -125,16 +128,37 @@ internal unsafe struct MagazineBlock
         }
 
         // Happens before: release. The owner that sees the revocation over sees the magazine empty.
-        Atomic.StoreRelease(ref _revoked, 0);
+        Atomic.StoreRelease(ref _revoked, _suspended);
         return taken;
     }
 
-    /// <summary>Revokes for good; the allocator is disposed and the magazine empty.</summary>
-    internal void Close()
+    /// <summary>Any thread. Takes everything out and keeps the owner out until <see cref="Resume"/>; waits for as long as the owner is inside.</summary>
+    internal int Suspend(Span<nint> pages)
     {
+        _suspended = 1;
         Atomic.StoreRelease(ref _revoked, 1);
-        Atomic.StoreRelease(ref Owner, 0);
+        Atomic.FenceEveryThread();
+        SpinWait spin = default;
+        while (Atomic.LoadAcquire(ref _busy) != 0)
+        {
+            spin.SpinOnce();
+        }
+
+        int taken = _count;
+        Slots(taken).CopyTo(pages);
+        _count = 0;
+        return taken;
     }
+
+    /// <summary>Ends a suspension.</summary>
+    internal void Resume()
+    {
+        _suspended = 0;
+        Atomic.StoreRelease(ref _revoked, 0);
+    }
+
+    /// <summary>Ends the magazine for good; it is suspended.</summary>
+    internal void Close() => Atomic.StoreRelease(ref Owner, 0);
 
     /// <summary>Owner away: every page held keeps the invariant.</summary>
     internal void Verify()

@@ -15,6 +15,7 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
 
     private readonly Lock _gate = new();
     private readonly List<(Thread Thread, PageMagazine Magazine)> _all = [];
+    private bool _suspended;
 
     /// <summary>Pages in all magazines; exact while no thread allocates or frees.</summary>
     internal int Frames
@@ -59,6 +60,11 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
             mine.Add(magazine);
             lock (_gate)
             {
+                if (_suspended)
+                {
+                    magazine.Block->Suspend([]);
+                }
+
                 _all.Add((Thread.CurrentThread, magazine));
             }
         }
@@ -116,7 +122,28 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
         }
     }
 
-    /// <summary>Closes all magazines for good; the allocator is disposed and they are empty.</summary>
+    /// <summary>Empties all magazines and keeps their threads out, or lets them in again.</summary>
+    internal void SetSuspended(bool suspended)
+    {
+        Span<nint> pages = stackalloc nint[MagazineBlock.Capacity];
+        lock (_gate)
+        {
+            _suspended = suspended;
+            foreach ((_, PageMagazine magazine) in _all)
+            {
+                if (suspended)
+                {
+                    Give(pages[..magazine.Block->Suspend(pages)]);
+                }
+                else
+                {
+                    magazine.Block->Resume();
+                }
+            }
+        }
+    }
+
+    /// <summary>Ends all magazines for good; they are suspended.</summary>
     internal void Close()
     {
         lock (_gate)
@@ -141,12 +168,16 @@ internal sealed unsafe class MagazineRack(PageAllocator allocator)
     private void Drain(PageMagazine magazine)
     {
         Span<nint> pages = stackalloc nint[MagazineBlock.Capacity];
-        int count = magazine.Block->Revoke(pages);
-        foreach (nint page in pages[..count])
+        Give(pages[..magazine.Block->Revoke(pages)]);
+    }
+
+    private void Give(ReadOnlySpan<nint> pages)
+    {
+        foreach (nint page in pages)
         {
             ((PageDescriptor*)page)->State = PageState.Moving;
         }
 
-        allocator.GiveToZone(pages[..count]);
+        allocator.GiveToZone(pages);
     }
 }

@@ -30,8 +30,22 @@ public sealed class PageAllocatorOptions
     /// <summary>Free bytes kept committed however idle they are.</summary>
     public long KeepBytes { get; init; } = 1 << 20;
 
+    /// <summary>Asked at every interval; tests have one that answers as they like.</summary>
+    internal MemoryPressure Pressure { get; init; } = MemoryPressure.OfSystem;
+
+    /// <summary>The limit in whole sections.</summary>
+    /// <exception cref="ArgumentException">An option is none; nothing was made yet.</exception>
     internal long EffectiveLimit()
     {
+        ArgumentNullException.ThrowIfNull(Provider, nameof(Provider));
+        ArgumentNullException.ThrowIfNull(Name, nameof(Name));
+        ArgumentOutOfRangeException.ThrowIfNegative(LimitBytes, nameof(LimitBytes));
+        ArgumentOutOfRangeException.ThrowIfNegative(KeepBytes, nameof(KeepBytes));
+        if (TrimInterval != Timeout.InfiniteTimeSpan && (TrimInterval <= TimeSpan.Zero || TrimInterval.TotalMilliseconds > uint.MaxValue - 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(TrimInterval), TrimInterval, $"The trim interval of allocator '{Name}' must be positive, 49 days at most, or Timeout.InfiniteTimeSpan.");
+        }
+
         long limit = LimitBytes == 0 ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2 : LimitBytes;
         if (limit < PageMap.SectionSize)
         {

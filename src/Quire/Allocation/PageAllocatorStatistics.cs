@@ -1,8 +1,9 @@
 namespace Quire;
 
 /// <summary>
-/// What an allocator's memory is doing, in frames of 4 KiB. Taken in one pass: exact while nothing changes, and always
-/// <c>Free + PerCore + Magazines + InUse + Retired == Managed</c>.
+/// What an allocator's memory is doing, in frames of 4 KiB: <c>Free + PerCore + Magazines + InUse + Retired == Managed</c>. Exact while nothing
+/// changes; while threads work, what is between two lists may be counted on either side. What is in use is the rest of what the lists have given out;
+/// <see cref="PageAllocator.Verify"/> counts it a second time, from the descriptors.
 /// </summary>
 public readonly record struct PageAllocatorStatistics
 {

@@ -9,7 +9,7 @@ namespace Quire;
 /// allocator sees every reference to that allocator's pages instead, whoever took it: for code that works on threads of its own.
 /// </para>
 /// <para>
-/// What fragment caches and magazines keep in reserve is no leak. References that were handed to <c>Transfer</c> in another scope count there.
+/// What fragment caches and magazines keep in reserve is no leak. A reference counts where it was taken, or where it was handed to by <see cref="Page.Transfer"/>.
 /// Made and disposed by one flow; <see cref="Leaks"/> may be asked on any thread.
 /// </para>
 /// </remarks>
@@ -52,9 +52,20 @@ public sealed class PageLeakScope : IDisposable
     /// <summary>What is held at this moment that was taken in the scope, oldest first.</summary>
     public IReadOnlyList<Holder> Leaks() => _allocator is null
         ? [.. Holders.All().Where(holder => holder.Scope == _scope)]
-        : [.. _allocator.HoldersOfMine().Where(holder => !_before.Contains(holder.Ticket))];
+        : [.. _allocator.HoldersOfMine().Where(holder => holder.Ticket != 0 && !_before.Contains(holder.Ticket))];
 
-    /// <summary>Ends the scope.</summary>
+    /// <summary>Asserts in the midst of a test that nothing is held that was taken in the scope; the scope goes on.</summary>
+    /// <exception cref="PageLeakException">References are held; the message names them.</exception>
+    public void Check()
+    {
+        IReadOnlyList<Holder> leaks = Leaks();
+        if (leaks.Count != 0)
+        {
+            throw PageLeakException.For(leaks);
+        }
+    }
+
+    /// <summary>Ends the scope. At the end of a <c>using</c> it throws even while another exception passes, and hides that one: a test that may fail otherwise first should call <see cref="Check"/> as its last line and end the scope in a finally of its own.</summary>
     /// <exception cref="PageLeakException">References are held that were taken in the scope; the message names them.</exception>
     public void Dispose()
     {

@@ -32,6 +32,9 @@ internal sealed unsafe class PageTrimmer : IDisposable
         }
     }
 
+    /// <summary>What went wrong at the last tick that went wrong; null where none did.</summary>
+    internal Exception? LastFault { get; private set; }
+
     internal long DecommittedFrames => Volatile.Read(ref _decommitted);
 
     public void Dispose() => _timer?.Dispose();
@@ -93,14 +96,21 @@ internal sealed unsafe class PageTrimmer : IDisposable
             return;
         }
 
-        GCMemoryInfo memory = GC.GetGCMemoryInfo(GCKind.Any);
-        if (memory.HighMemoryLoadThresholdBytes > 0 && memory.MemoryLoadBytes >= memory.HighMemoryLoadThresholdBytes)
+        try
         {
-            Trim();
+            if (_allocator.Options.Pressure.IsHigh())
+            {
+                Trim();
+            }
+            else
+            {
+                TrimIdle();
+            }
         }
-        else
+        catch (Exception fault)
         {
-            TrimIdle();
+            // A region provider of the user's may throw. On the timer's thread that would end the process, and nobody here has asked for anything.
+            LastFault = fault;
         }
     }
 
@@ -135,25 +145,43 @@ internal sealed unsafe class PageTrimmer : IDisposable
                     return done;
                 }
 
-                given = 0;
                 taken = Detach(batch, order, type, (most - done) >> order);
-                foreach (uint frame in batch[..taken])
+                try
                 {
-                    given += DecommitBlock(frame, order);
+                    given = DecommitBlocks(batch[..taken], order);
+                }
+                finally
+                {
+                    GiveBack(batch[..taken], order);
                 }
 
-                _allocator.Zone.Gate.Enter();
-                foreach (uint frame in batch[..taken])
-                {
-                    _allocator.Zone.Give(frame, order, atBack: true);
-                }
-
-                _allocator.Zone.Gate.Exit();
                 done += given;
             }
         }
         while (taken == Batch && given != 0); // A batch of which the system takes nothing would come round for ever.
         return done;
+    }
+
+    private long DecommitBlocks(ReadOnlySpan<uint> blocks, int order)
+    {
+        long given = 0;
+        foreach (uint frame in blocks)
+        {
+            given += DecommitBlock(frame, order);
+        }
+
+        return given;
+    }
+
+    private void GiveBack(ReadOnlySpan<uint> blocks, int order)
+    {
+        _allocator.Zone.Gate.Enter();
+        foreach (uint frame in blocks)
+        {
+            _allocator.Zone.Give(frame, order, atBack: true);
+        }
+
+        _allocator.Zone.Gate.Exit();
     }
 
     private int Detach(Span<uint> batch, int order, MigrateType type, long most)

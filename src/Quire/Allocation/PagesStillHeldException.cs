@@ -29,16 +29,16 @@ public sealed class PagesStillHeldException : InvalidOperationException
     internal static PagesStillHeldException For(string message, IReadOnlyList<Holder> holders, long heldBytes) =>
         new(message) { Holders = holders, HeldBytes = heldBytes };
 
-    internal static PagesStillHeldException For(PageAllocator allocator, PageAllocatorStatistics now)
+    internal static PagesStillHeldException For(PageAllocator allocator, long frames, int areas)
     {
         IReadOnlyList<Holder> holders = allocator.HoldersOfMine();
-        string who = holders.Count == 0
-            ? " No holder is recorded; keep the ledger on (Holders.Track) to have them named."
-            : Environment.NewLine + new HolderTable(holders);
-        return new PagesStillHeldException($"Allocator '{allocator.Name}' can't be disposed: {now.InUseFrames} frames ({now.InUseBytes} bytes) are in use.{who}")
-        {
-            Holders = holders,
-            HeldBytes = now.InUseBytes,
-        };
+        long bytes = frames * PageMap.FrameSize;
+        string what = frames == 0 ? "no page is in use" : $"{frames} frames ({bytes} bytes) are in use";
+        string reserved = areas == 0 ? "" : $"; {areas} contiguous {(areas == 1 ? "area is" : "areas are")} reserved in it: dispose {(areas == 1 ? "it" : "them")} first";
+        string who = holders.Count != 0 ? Environment.NewLine + new HolderTable(holders)
+            : frames == 0 ? ""
+            : Quire.Holders.IsTracking ? " No holder is recorded: the pages were taken while the ledger was off."
+            : " No holder is recorded; keep the ledger on (Holders.Track) to have them named.";
+        return For($"Allocator '{allocator.Name}' can't be disposed: {what}{reserved}.{who}", holders, bytes);
     }
 }

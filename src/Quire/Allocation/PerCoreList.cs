@@ -23,6 +23,7 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
     private readonly FrameList[] _lists = new FrameList[BuddyLists.Types];
     private SpinGate _gate;
     private bool _touched;
+    private bool _closed;
 
     /// <summary>Frames on this list now; exact while nothing changes it.</summary>
     internal int Frames => _lists.Sum(static list => list.Count);
@@ -54,7 +55,7 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
         {
             PageDescriptor* page = (PageDescriptor*)pointer;
             MigrateType type = BuddyZone.BlockTypeOf(page->Frame);
-            if (type == MigrateType.Isolated)
+            if (type == MigrateType.Isolated || _closed)
             {
                 GiveToZone(page);
                 continue;
@@ -69,6 +70,15 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
         }
 
         _gate.Exit();
+    }
+
+    /// <summary>From here on pages go straight to the buddy lists, and none are kept here; or as ever again.</summary>
+    internal void SetClosed(bool closed)
+    {
+        _gate.Enter();
+        _closed = closed;
+        _gate.Exit();
+        DrainAll();
     }
 
     /// <summary>Gives everything back to the buddy lists.</summary>

@@ -54,7 +54,7 @@ internal static unsafe class FragmentBatch
             int group = Find(groups[..count], identity);
             if (group < 0 && count == MostPages)
             {
-                Drop(groups, ref failures);
+                Drop(groups, fragments, ref failures);
                 count = 0;
             }
 
@@ -68,7 +68,7 @@ internal static unsafe class FragmentBatch
             }
         }
 
-        Drop(groups[..count], ref failures);
+        Drop(groups[..count], fragments, ref failures);
         if (failures.First is not null)
         {
             throw failures.ToException(fragments.Length);
@@ -88,23 +88,45 @@ internal static unsafe class FragmentBatch
         return -1;
     }
 
-    private static void Drop(ReadOnlySpan<Group> groups, ref Failures failures)
+    private static void Drop(ReadOnlySpan<Group> groups, ReadOnlySpan<PageFragment> fragments, ref Failures failures)
     {
         foreach (Group group in groups)
         {
             PageDescriptor* page = PageMap.DescriptorOf(group.Identity);
-            try
+            int references = group.References;
+            bool all = PageRef.TrySub(page, references, out int left);
+            int dropped = all ? references : 0;
+
+            // More handles than references: one was doubled. All that can be dropped is.
+            while (!all && dropped < references && PageRef.TrySub(page, 1, out left))
             {
-                if (PageRef.SubReturn(page, group.References, "Free") == 0)
-                {
-                    PageOwners.Find(page->Owner)!.Release(page, PageTemperature.Hot);
-                }
+                dropped++;
             }
-            catch (PageBugException bug)
+
+            if (dropped != references)
             {
-                failures.Add(bug, -1, group.References);
+                failures.Add(PageBug.TooManyHandles(page, references, dropped), IndexOfDouble(fragments, group.Identity), references - dropped);
+            }
+
+            if (dropped != 0 && left == 0)
+            {
+                PageOwners.Find(page->Owner)!.Release(page, PageTemperature.Hot);
             }
         }
+    }
+
+    /// <summary>The first handle to a page that stood in the batch before; -1 where none did.</summary>
+    private static int IndexOfDouble(ReadOnlySpan<PageFragment> fragments, ulong identity)
+    {
+        for (int i = 1; i < fragments.Length; i++)
+        {
+            if (fragments[i]._identity == identity && fragments[..i].Contains(fragments[i]))
+            {
+                return i;
+            }
+        }
+
+        return -1;
     }
 
     private static int EndTickets(ReadOnlySpan<PageFragment> run, int index, CallSite site, ref Failures failures)

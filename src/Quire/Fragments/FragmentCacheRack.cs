@@ -70,24 +70,27 @@ internal sealed class FragmentCacheRack
             _all.RemoveAll(dead.Contains);
         }
 
-        dead.ForEach(static entry => entry.Cache.Dispose());
+        dead.ForEach(static entry => entry.Cache.Close());
     }
 
     private void Reclaim(bool all)
     {
         DrainDead();
+        List<Entry> caches;
         lock (_gate)
         {
-            foreach (Entry entry in _all)
-            {
-                if (all || entry.Rounds == entry.Cache.Rounds)
-                {
-                    entry.Cache.DrainRetained();
-                    entry.Cache.AskToDrain();
-                }
+            caches = [.. _all];
+        }
 
-                entry.Rounds = entry.Cache.Rounds;
+        foreach (Entry entry in caches)
+        {
+            if (all || entry.Rounds == entry.Cache.Rounds)
+            {
+                entry.Cache.DrainRetained();
+                entry.Cache.AskToDrain();
             }
+
+            entry.Rounds = entry.Cache.Rounds;
         }
     }
 }

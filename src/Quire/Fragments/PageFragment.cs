@@ -138,6 +138,15 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
         }
     }
 
+    /// <summary>As <see cref="Touch"/>, and moves the fragment into the caller's <see cref="PageLeakScope"/>, which answers for it from here on.</summary>
+    public void Transfer([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        if (IsTracked)
+        {
+            Ledger.Transfer(Ticket, file, line, member);
+        }
+    }
+
     /// <summary>True where both handles mean the same bytes of the same page at the same generation; tickets do not count.</summary>
     public bool Equals(PageFragment other) =>
         PageIdentity.Unmarked(_identity) == PageIdentity.Unmarked(other._identity) && (uint)_word == (uint)other._word;
@@ -193,7 +202,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
             return;
         }
 
-        Page.PutSlow(identity, word >> TicketShift, 1, PageTemperature.Hot, file, line, member);
+        Page.PutSlow(identity, word >> TicketShift, 1, PageTemperature.Hot, "Free", file, line, member);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -242,6 +242,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     private bool TryAllocateSlow(int size, int alignment, out PageFragment fragment, out AllocationFailure failure, string file, int line, string member)
     {
         CheckRequest(size, alignment);
+        ObjectDisposedException.ThrowIf(_closed, this);
         fragment = default;
         failure = AllocationFailure.None;
 

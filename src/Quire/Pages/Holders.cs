@@ -46,19 +46,26 @@ public static unsafe class Holders
         // The count first: a reference taken between the two steps shows as a holder too many, never as an untracked one.
         int count = PageRef.Count(head);
         List<Holder> holders = Ledger.Of(PageIdentity.Unmarked(head->Identity));
-        if (PageOwners.Biases.Find(head->BiasOwner) is { } owner && owner.BiasOn(head) is > 0 and int bias)
+        if (BiasOf(head) is { } bias)
         {
-            holders.Add(new Holder
-            {
-                Identity = PageIdentity.Unmarked(head->Identity),
-                Kind = HolderKind.Bias,
-                References = bias,
-                Taken = new HolderStamp(new CallSite(nameof(HolderKind.Bias), 0, "fragment cache"), owner.ThreadId, null, TimeSpan.Zero),
-            });
+            holders.Add(bias);
         }
 
         return new PageHolders(head->Frame, count, Described(holders));
     }
+
+    /// <summary>What a fragment cache has on a page in use; null where none has anything.</summary>
+    internal static Holder? BiasOf(PageDescriptor* head) =>
+        PageOwners.Biases.Find(head->BiasOwner) is { } owner && owner.BiasOn(head) is > 0 and int bias
+            ? new Holder
+            {
+                Identity = PageIdentity.Unmarked(head->Identity),
+                Kind = HolderKind.Bias,
+                References = bias,
+                PageBytes = (long)PageMap.FrameSize << head->Order,
+                Taken = new HolderStamp(new CallSite("PageFragmentCache", 0, "reserve of a fragment cache"), owner.ThreadId, null, TimeSpan.Zero),
+            }
+            : null;
 
     /// <summary>Oldest first, with the size of the page that each keeps in memory: a holder of 23 bytes may pin 32 KiB.</summary>
     private static List<Holder> Described(List<Holder> holders)

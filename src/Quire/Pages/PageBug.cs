@@ -72,6 +72,12 @@ internal static unsafe class PageBug
         return new PageBugException(what + First(release.Conflict) + here, head->Frame, release.Conflict?.Released?.Site);
     }
 
+    internal static PageBugException TooManyHandles(PageDescriptor* head, int handles, int dropped) =>
+        Bug(head, $"Free of {handles} fragments of {Name(head)}: it had only {dropped} references left, so {(handles - dropped == 1 ? "one was" : $"{handles - dropped} were")} freed before or stood in the batch twice.");
+
+    internal static PageBugException BiasNotThere(PageDescriptor* head, int bias, int count) =>
+        Bug(head, $"Drain of {Name(head)}: the fragment cache has {bias} of its references, and its count is only {count}: a fragment of it was freed twice. The page is kept out of use.");
+
     internal static PageBugException ForeignPage(PageDescriptor* head, string allocator) =>
         Bug(head, $"Free of {Name(head)} to allocator '{allocator}': it belongs to allocator '{PageOwners.Find(head->Owner)?.Name}'. Use Page.Put where the allocator is not known.");
 

@@ -233,6 +233,28 @@ public struct PageRef
         }
     }
 
+    /// <summary>Takes off where there are so many; false, with nothing changed, where not. For callers that must go on.</summary>
+    internal static unsafe bool TrySub(PageDescriptor* head, int references, out int left)
+    {
+        ref int word = ref head->Ref._count;
+        int seen = word;
+        while (references > 0 && seen >= references)
+        {
+            // Happens before: full fence, as in SubReturn.
+            int was = Atomic.CompareExchange(ref word, seen - references, seen);
+            if (was == seen)
+            {
+                left = seen - references;
+                return true;
+            }
+
+            seen = was;
+        }
+
+        left = seen;
+        return false;
+    }
+
     /// <summary>True only for the call that reaches 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe bool DecAndTest(PageDescriptor* head) => SubReturn(head, 1, "Put") == 0;

@@ -140,7 +140,7 @@ public readonly unsafe partial struct Page
             return;
         }
 
-        PutSlow(_identity, _ticket, 1, PageTemperature.Hot, file, line, member);
+        PutSlow(_identity, _ticket, 1, PageTemperature.Hot, "Put", file, line, member);
     }
 
     /// <summary>Drops many references with one atomic (<c>folio_put_refs</c>).</summary>
@@ -151,30 +151,54 @@ public readonly unsafe partial struct Page
     /// <exception cref="PageBugException">There are not so many. Nothing was changed.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is not positive.</exception>
     public void Put(int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        PutSlow(_identity, _ticket, references, PageTemperature.Hot, file, line, member);
+        PutSlow(_identity, _ticket, references, PageTemperature.Hot, "Put", file, line, member);
+
+    /// <summary>Says that responsibility for this reference passed on: blame shows this line from now on, and who took it beside it. Nothing while the ledger is off.</summary>
+    public void Touch([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        if (IsTracked)
+        {
+            Ledger.Touch(Ticket, file, line, member);
+        }
+    }
+
+    /// <summary>As <see cref="Touch"/>, and moves the reference into the caller's <see cref="PageLeakScope"/>, which answers for it from here on.</summary>
+    public void Transfer([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        if (IsTracked)
+        {
+            Ledger.Transfer(Ticket, file, line, member);
+        }
+    }
 
     /// <summary>The cold way: tails, tracked handles, many references, stale handles.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static void PutSlow(ulong identity, ulong ticket, int references, PageTemperature temperature, string file, int line, string member)
+    internal static void PutSlow(ulong identity, ulong ticket, int references, PageTemperature temperature, string operation, string file, int line, string member)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(references);
         PageDescriptor* head = new Page(PageIdentity.Unmarked(identity)).HeadOrNull();
         if (head == null)
         {
-            throw PageBug.Stale(identity, "Put", file, line, member);
+            throw PageBug.Stale(identity, operation, file, line, member);
         }
 
         if ((identity & PageIdentity.TrackedBit) != 0)
         {
-            ReleaseTicket(head, (uint)ticket, references, "Put", file, line, member);
+            ReleaseTicket(head, (uint)ticket, references, operation, file, line, member);
         }
 
-        DropLast(head, references, temperature, (uint)ticket);
+        DropLast(head, references, temperature, (uint)ticket, operation);
     }
 
     /// <summary>Ends a ticket before the count goes down, so that of two drops of one reference exactly one gets through.</summary>
     internal static void ReleaseTicket(PageDescriptor* head, uint ticket, int references, string operation, string file, int line, string member)
     {
+        // Where the record holds so many but the count does not (somebody dropped them by the count alone), the count would refuse after the ticket ended.
+        if (PageRef.Count(head) < references && Ledger.Find(ticket) is { } holder && holder.References >= references)
+        {
+            throw PageBug.CannotSub(head, references, PageRef.IsFrozen(head), operation);
+        }
+
         LedgerRelease release = Ledger.Release(ticket, PageIdentity.Unmarked(head->Identity), references, file, line, member);
         if (release.Outcome != LedgerOutcome.Released)
         {
@@ -182,9 +206,9 @@ public readonly unsafe partial struct Page
         }
     }
 
-    internal static void DropLast(PageDescriptor* head, int references, PageTemperature temperature = PageTemperature.Hot, uint ticket = 0)
+    internal static void DropLast(PageDescriptor* head, int references, PageTemperature temperature = PageTemperature.Hot, uint ticket = 0, string operation = "Put")
     {
-        if (PageRef.SubReturn(head, references, "Put") == 0)
+        if (PageRef.SubReturn(head, references, operation) == 0)
         {
             if (ticket != 0)
             {

@@ -2,59 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace Quire;
 
-/// <content>The cold paths: refill, growth, the last resorts before an allocation fails, and what is freed past the magazine.</content>
+/// <content>Where pages come from when the magazine has none: refill, growth, and the last resorts before an allocation fails.</content>
 public sealed unsafe partial class PageAllocator
 {
     private readonly PerCoreList[] _perCore;
     private readonly MagazineRack _magazines;
     private readonly PageTrimmer _trimmer;
     private readonly List<Action<bool>> _reclaimers = [];
-
-    /// <summary>Drops references to many pages, order 0 to the per-core lists in batches (<c>free_hot_cold_page_list</c>).</summary>
-    /// <exception cref="PageBugException">A handle was bad. All the others were freed; the message says which it was.</exception>
-    public void Free(ReadOnlySpan<Page> pages, PageTemperature temperature = PageTemperature.Hot, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
-    {
-        Exception? first = null;
-        int bad = 0;
-        int index = -1;
-        for (int i = 0; i < pages.Length; i++)
-        {
-            try
-            {
-                Free(pages[i], temperature, file, line, member);
-            }
-            catch (PageBugException bug)
-            {
-                bad++;
-                index = first is null ? i : index;
-                first ??= bug;
-            }
-        }
-
-        if (first is not null)
-        {
-            throw new PageBugException($"Free of {pages.Length} pages: {bad} not freed, the first at index {index}; the other {pages.Length - bad} were. {first.Message}", first);
-        }
-    }
-
-    /// <summary>Frees a page whose count the caller brought to 0 by <see cref="PageRef"/> (<c>free_unref_page</c>).</summary>
-    /// <exception cref="PageBugException">The handle is stale, the page belongs to another allocator, or its count is not 0.</exception>
-    public void FreeUnreferenced(Page page, PageTemperature temperature = PageTemperature.Hot, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
-    {
-        PageDescriptor* head = page.HeadDescriptor("FreeUnreferenced");
-        if (head->Owner != _id || PageRef.Count(head) != 0 || PageRef.IsFrozen(head))
-        {
-            throw PageBug.NotUnreferenced(head, Name);
-        }
-
-        if (page.IsTracked)
-        {
-            // Its reference was dropped without the handle, by its count: the record goes with the page.
-            Ledger.Drop(page.Ticket, PageIdentity.Unmarked(head->Identity), file, line, member, freed: true);
-        }
-
-        Release(head, temperature);
-    }
 
     /// <summary>Takes a page for the library's own use, with count 1; the caller records its holder. Null with the reason where there is none.</summary>
     internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure)
@@ -70,10 +24,11 @@ public sealed unsafe partial class PageAllocator
         Reclaim();
         lock (_trimmer)
         {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             head = TakeOrGrow(order, type, out failure);
         }
 
-        if (head == null && failure == AllocationFailure.LimitReached && GetStatistics().FreeFrames >= 1L << order)
+        if (head == null && failure == AllocationFailure.LimitReached && order != 0 && UsableFrames() >= 1L << order)
         {
             failure = AllocationFailure.Fragmented;
         }
@@ -167,18 +122,6 @@ public sealed unsafe partial class PageAllocator
         return Handle(head, HolderKind.Page, file, line, member);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FreeSlow(Page page, PageTemperature temperature, string file, int line, string member)
-    {
-        PageDescriptor* head = page.HeadOrNull();
-        if (head != null && head->Owner != _id)
-        {
-            throw PageBug.ForeignPage(head, Name);
-        }
-
-        Page.PutSlow(page._identity, page.Ticket, 1, temperature, file, line, member);
-    }
-
     private static void CheckRequest(int order, MigrateType type)
     {
         if ((uint)order > Page.MaxOrder)
@@ -259,6 +202,15 @@ public sealed unsafe partial class PageAllocator
         return TakeOrGrow(order, MigrateType.Unmovable, out failure);
     }
 
+    /// <summary>Free frames on the buddy lists that any allocation may have: neither lent from an area nor isolated.</summary>
+    private long UsableFrames()
+    {
+        Zone.Gate.Enter();
+        long frames = Zone.Lists.FreeFramesOf(MigrateType.Unmovable) + Zone.Lists.FreeFramesOf(MigrateType.Movable);
+        Zone.Gate.Exit();
+        return frames;
+    }
+
     private PageDescriptor* TakeOrGrow(int order, MigrateType type, out AllocationFailure failure)
     {
         while (true)
@@ -267,6 +219,13 @@ public sealed unsafe partial class PageAllocator
             PageDescriptor* head = order == 0 ? TakeSingle(type) : TakeBlock(order, type);
             if (head == null)
             {
+                if (Zone.Closed)
+                {
+                    // Somebody is about to dispose the allocator: the caller waits for the outcome at its last resort.
+                    failure = AllocationFailure.LimitReached;
+                    return null;
+                }
+
                 if (!Sections.TryGrow(type == MigrateType.Contiguous ? MigrateType.Movable : type, online, out failure))
                 {
                     return null;
@@ -316,68 +275,6 @@ public sealed unsafe partial class PageAllocator
 
         Zone.Gate.Enter();
         Zone.Retired += 1L << order;
-        Zone.Gate.Exit();
-    }
-
-    /// <summary>The magazine is full: the pages freed longest ago go to the per-core list, so that who allocates there finds them.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SpillMagazine(MagazineBlock* magazine, PageDescriptor* head)
-    {
-        _magazines.Mine().Touched = true;
-        Span<nint> batch = stackalloc nint[PerCoreList.Batch];
-        int taken = magazine->TakeOldest(batch);
-        foreach (nint page in batch[..taken])
-        {
-            ((PageDescriptor*)page)->State = PageState.Moving;
-        }
-
-        PerCore().Put(batch[..taken], PageTemperature.Hot);
-        if (!magazine->TryPush(head))
-        {
-            head->State = PageState.Moving;
-            nint one = (nint)head;
-            PerCore().Put(new ReadOnlySpan<nint>(ref one), PageTemperature.Hot);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReleaseSlow(PageDescriptor* head, PageTemperature temperature)
-    {
-        if (head->State != PageState.InUse)
-        {
-            throw PageBug.ReleaseOfUnused(head);
-        }
-
-        RawReferences.Clear(head);
-        int order = head->Order;
-        if ((head->Flags & PageFlags.ZeroOnFree) != 0)
-        {
-            PagePreparation.Zero(head);
-        }
-
-        head->Flags &= ~PageFlags.Movable;
-        if (!PagePreparation.TryEndGeneration(head))
-        {
-            Retire(head, order, PageState.Retired);
-            return;
-        }
-
-        head->State = PageState.Moving;
-        if (order == 0)
-        {
-            nint one = (nint)head;
-            PerCore().Put(new ReadOnlySpan<nint>(ref one), temperature);
-        }
-        else
-        {
-            GiveBlock(head, order);
-        }
-    }
-
-    private void GiveBlock(PageDescriptor* head, int order)
-    {
-        Zone.Gate.Enter();
-        Zone.Give(head->Frame, order);
         Zone.Gate.Exit();
     }
 

@@ -20,6 +20,11 @@ public sealed unsafe partial class PageFragmentCache
     /// </summary>
     private readonly ulong[] _retained = new ulong[RetainedPages];
     private ushort _id;
+    private bool _closed;
+
+    /// <summary>Pages found with fewer references than the bias, and the last of them.</summary>
+    private long _wrong;
+    private PageBugException? _lastWrong;
     private int _threadId;
     private uint _oldest;
     private uint _next;
@@ -55,27 +60,54 @@ public sealed unsafe partial class PageFragmentCache
     /// <param name="member">Filled in by the compiler.</param>
     /// <exception cref="PageBugException">The page has fewer references. Nothing was changed.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is not positive.</exception>
-    public static void Drain(Page page, int count, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        Page.PutSlow(page._identity, page.Ticket, count, PageTemperature.Hot, file, line, member);
-
-    /// <summary>Drops all the cache's references, on its current page and on those it retained (<c>page_frag_cache_drain</c>). Fragments that are out live on. The cache can be used again.</summary>
-    public void Drain()
+    public static void Drain(Page page, int count, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
-        DropCurrent();
-        DrainRetained();
-        _oldest = _next;
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        Page.PutSlow(page._identity, page.Ticket, count, PageTemperature.Hot, "Drain", file, line, member);
     }
 
-    /// <summary>Drains the cache for good.</summary>
+    /// <summary>Drops all the cache's references, on its current page and on those it retained (<c>page_frag_cache_drain</c>). Fragments that are out live on. The cache can be used again.</summary>
+    /// <exception cref="PageBugException">A page has fewer references than the cache's bias: one of its fragments was freed twice. That page is kept out of use; all others were drained.</exception>
+    public void Drain()
+    {
+        long wrong = _wrong;
+        DrainQuietly();
+        if (_wrong != wrong)
+        {
+            throw _lastWrong!;
+        }
+    }
+
+    /// <summary>Drains the cache for good: it gives out no more fragments.</summary>
+    /// <exception cref="PageBugException">As <see cref="Drain()"/>; the cache is closed all the same.</exception>
     public void Dispose()
     {
-        Drain();
+        long wrong = _wrong;
+        Close();
+        if (_wrong != wrong)
+        {
+            throw _lastWrong!;
+        }
+    }
+
+    /// <summary>Dispose for a cache whose thread is dead: whoever finds it has done nothing wrong, and hears nothing.</summary>
+    internal void Close()
+    {
+        DrainQuietly();
+        _closed = true;
         if (_id != 0)
         {
             FragmentCacheRack.Of(_allocator).Remove(this);
             PageOwners.Biases.Depart(_id);
             _id = 0;
         }
+    }
+
+    private void DrainQuietly()
+    {
+        DropCurrent();
+        DrainRetained();
+        _oldest = _next;
     }
 
     int IBiasOwner.ThreadId => _threadId;
@@ -145,7 +177,7 @@ public sealed unsafe partial class PageFragmentCache
         if (Atomic.LoadAcquire(ref _asked) != 0)
         {
             Atomic.StoreRelease(ref _asked, 0);
-            Drain();
+            DrainQuietly();
         }
 
         if (_page != null)
@@ -203,6 +235,13 @@ public sealed unsafe partial class PageFragmentCache
 
     private bool TryRefill(out AllocationFailure failure)
     {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        if (_id == 0)
+        {
+            _id = PageOwners.Biases.Enroll(this);
+            FragmentCacheRack.Of(_allocator).Add(this, _thread);
+        }
+
         PageDescriptor* page = _allocator.TakePageLightly(PageOrder, out failure);
         if (page == null)
         {
@@ -222,12 +261,6 @@ public sealed unsafe partial class PageFragmentCache
 
     private void Use(PageDescriptor* page)
     {
-        if (_id == 0)
-        {
-            _id = PageOwners.Biases.Enroll(this);
-            FragmentCacheRack.Of(_allocator).Add(this, _thread);
-        }
-
         _threadId = Environment.CurrentManagedThreadId;
         _page = page;
         _base = page->Address;
@@ -323,9 +356,16 @@ public sealed unsafe partial class PageFragmentCache
         return true;
     }
 
+    /// <summary>Never throws: it runs in trims and in callers that have done nothing wrong. A page that lacks references is set aside, and the owner hears of it at the next drain.</summary>
     private void DropBias(PageDescriptor* page, int bias)
     {
-        if (PageRef.SubReturn(page, bias, "Drain") == 0)
+        if (!PageRef.TrySub(page, bias, out int left))
+        {
+            _lastWrong = PageBug.BiasNotThere(page, bias, left);
+            Atomic.Add(ref _wrong, 1);
+            _allocator.SetAside(page);
+        }
+        else if (left == 0)
         {
             _allocator.Release(page, PageTemperature.Hot);
         }

@@ -1,6 +1,6 @@
 namespace Quire;
 
-/// <content>What can be asked of an allocator, and its end.</content>
+/// <content>What can be asked of an allocator.</content>
 public sealed unsafe partial class PageAllocator
 {
     /// <summary>Gives all free memory back to the system; it comes again by itself when it is needed.</summary>
@@ -68,50 +68,22 @@ public sealed unsafe partial class PageAllocator
         Invariant.Holds(seen.Decommitted == expected.DecommittedFrames, "descriptors show {0} frames decommitted, the trimmer another number", (ulong)seen.Decommitted);
     }
 
-    /// <summary>Everyone who holds a page of this allocator, oldest first, as far as the ledger knows.</summary>
-    public IReadOnlyList<Holder> HoldersOfMine() =>
-        [.. Holders.All().Where(holder => PageMap.IsKnown(holder.FrameNumber) && PageMap.Descriptor(holder.FrameNumber)->Owner == _id)];
-
-    /// <summary>Releases all memory.</summary>
-    /// <exception cref="PagesStillHeldException">Pages are in use; the message names their holders. The allocator stands as before: put them and dispose again.</exception>
-    /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
-    public void Dispose()
+    /// <summary>Everyone who holds a page of this allocator, oldest first: the recorded holders, and the fragment caches with what they keep in reserve. Walks all descriptors.</summary>
+    public IReadOnlyList<Holder> HoldersOfMine()
     {
-        if (IsDisposed)
+        List<Holder> holders = [.. Holders.All().Where(holder => PageMap.IsKnown(holder.FrameNumber) && PageMap.Descriptor(holder.FrameNumber)->Owner == _id)];
+        foreach ((uint first, uint frames) in Sections.All())
         {
-            return;
-        }
-
-        if (ReferenceEquals(this, Shared))
-        {
-            throw new InvalidOperationException("The shared allocator lives as long as the process and can't be disposed.");
-        }
-
-        // Before the lock: rooms below are asked, and they are asked with no lock held.
-        Reclaim();
-        lock (_trimmer)
-        {
-            if (IsDisposed)
+            for (uint frame = first; frame < first + frames; frame++)
             {
-                return;
+                PageDescriptor* page = PageMap.Descriptor(frame);
+                if (page->State == PageState.InUse && Holders.BiasOf(page) is { } bias)
+                {
+                    holders.Add(bias);
+                }
             }
-
-            PageAllocatorStatistics now = GetStatistics();
-            if (now.InUseFrames != 0)
-            {
-                throw PagesStillHeldException.For(this, now);
-            }
-
-            // Happens before: who sees the mark finds nothing to take any more: the magazines are empty and stay revoked.
-            Volatile.Write(ref _disposed, true);
-            _magazines.Close();
-            Sections.Dispose();
-
-            // The number goes to another allocator, whose pages must not pass for this one's.
-            PageOwners.Allocators.Depart(_id);
-            _id = 0;
         }
 
-        _trimmer.Dispose();
+        return holders;
     }
 }
