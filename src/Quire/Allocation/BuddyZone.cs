@@ -48,6 +48,7 @@ internal sealed unsafe partial class BuddyZone
     /// <summary>Adds frames that came online.</summary>
     internal void AddSection(uint first, uint frames, MigrateType type)
     {
+        long before = Lists.FreeFrames;
         Managed += frames;
         for (uint frame = first; frame < first + frames; frame += BlockFrames)
         {
@@ -63,7 +64,8 @@ internal sealed unsafe partial class BuddyZone
             }
         }
 
-        LeastFree = Lists.FreeFrames;
+        // What was in use at the interval's peak is not idle because memory came since.
+        LeastFree += Lists.FreeFrames - before;
     }
 
     /// <summary>Takes a block, or returns 0: from its own type's lists, from lent memory where allowed, from another type's.</summary>

@@ -7,6 +7,9 @@ public sealed unsafe partial class PageAllocator
     /// <returns>Bytes given back.</returns>
     public long Trim() => IsDisposed ? 0 : _trimmer.Trim();
 
+    /// <summary>What the timer does at each interval: gives back what was idle since the last time.</summary>
+    internal long TrimIdle() => IsDisposed ? 0 : _trimmer.TrimIdle();
+
     /// <summary>What the memory is doing now.</summary>
     public PageAllocatorStatistics GetStatistics()
     {

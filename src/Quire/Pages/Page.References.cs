@@ -182,7 +182,12 @@ public readonly unsafe partial struct Page
             throw PageBug.Stale(identity, operation, file, line, member);
         }
 
-        if ((identity & PageIdentity.TrackedBit) != 0)
+        if ((identity & PageIdentity.TrackedBit) == 0)
+        {
+            // A torn handle may have another's ticket beside it.
+            ticket = 0;
+        }
+        else
         {
             ReleaseTicket(head, (uint)ticket, references, operation, file, line, member);
         }

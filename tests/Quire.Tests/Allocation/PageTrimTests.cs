@@ -98,7 +98,6 @@ public sealed unsafe class PageTrimTests
             TrimInterval = Timeout.InfiniteTimeSpan,
             KeepBytes = 0,
         });
-        PageTrimmer trimmer = new(allocator);
         Page[] pages = new Page[1000];
         long given = 0;
         for (int interval = 0; interval < 6; interval++)
@@ -111,15 +110,30 @@ public sealed unsafe class PageTrimTests
             allocator.Free(pages);
 
             // The first interval began with fresh memory; from then on only what the load never reaches is idle.
-            long bytes = trimmer.TrimIdle();
+            long bytes = allocator.TrimIdle();
             given += interval == 0 ? 0 : bytes;
         }
 
         Assert.True(given <= 100 * Trial.Frame, $"{given} bytes of a steady load went back.");
-        trimmer.Dispose();
-        allocator.Free([allocator.Allocate()]);
-        Assert.Equal(0, allocator.GetStatistics().InUseFrames);
-        allocator.Dispose();
+        PageOwnershipTests.AssertWhole(allocator);
+    }
+
+    [Fact]
+    public void What_was_in_use_at_the_peak_is_not_idle_because_memory_came_since()
+    {
+        PageAllocator allocator = new(new PageAllocatorOptions { Name = "peak", LimitBytes = 8 * Trial.MiB, TrimInterval = Timeout.InfiniteTimeSpan, KeepBytes = 0 });
+
+        // The peak is the whole first section; half of it in pieces makes a request grow the memory.
+        Page[] pages = [.. Enumerable.Range(0, PageMap.SectionFrames).Select(_ => allocator.Allocate())];
+        Page[] sorted = [.. pages.OrderBy(page => page.FrameNumber)];
+        allocator.Free([.. sorted.Where((_, i) => i % 2 == 0)]);
+        allocator.Reclaim();
+        Page pair = allocator.Allocate(1);
+        Assert.Equal(8 * Trial.MiB, allocator.GetStatistics().ManagedBytes);
+        Assert.Equal(4 * Trial.MiB, allocator.TrimIdle());
+        pair.Put();
+        allocator.Free([.. sorted.Where((_, i) => i % 2 != 0)]);
+        PageOwnershipTests.AssertWhole(allocator);
     }
 
     [Fact]

@@ -87,7 +87,8 @@ public sealed unsafe class NoGarbageTests : IDisposable
             bytes[0] = 1;
             fragment.Span[255] = 2;
             t._cache.Free(fragment);
-        },
+        }
+        ,
         "aligned" => static t => t._cache.Free(t._cache.Allocate(100, 64)),
         "whole" => static t => t._cache.Allocate(40_000).Free(),
         "get and free" => static t => t._fragment.Get().Free(),
@@ -95,7 +96,8 @@ public sealed unsafe class NoGarbageTests : IDisposable
         {
             using FragmentLease lease = t._cache.Allocate(100).Lease();
             lease.Span[0] = 1;
-        },
+        }
+        ,
         "batch of the owner" => static t =>
         {
             for (int i = 0; i < t._fragments.Length; i++)
@@ -104,7 +106,8 @@ public sealed unsafe class NoGarbageTests : IDisposable
             }
 
             t._cache.Free(t._fragments);
-        },
+        }
+        ,
         "batch of another" => static t =>
         {
             for (int i = 0; i < t._fragments.Length; i++)
@@ -113,7 +116,8 @@ public sealed unsafe class NoGarbageTests : IDisposable
             }
 
             PageFragment.Free(t._fragments);
-        },
+        }
+        ,
         "kept back and reused" => static t =>
         {
             ref PageFragment slot = ref t._ring[t._next++ % t._ring.Length];
@@ -123,7 +127,8 @@ public sealed unsafe class NoGarbageTests : IDisposable
             {
                 old.Free();
             }
-        },
+        }
+        ,
         "page" => static t => t._allocator.Free(t._allocator.Allocate()),
         "page of order 2" => static t => t._allocator.Allocate(2).Put(),
         "cold page" => static t => t._allocator.Free(t._allocator.Allocate(), PageTemperature.Cold),
@@ -136,7 +141,8 @@ public sealed unsafe class NoGarbageTests : IDisposable
             }
 
             t._allocator.Free(t._pages);
-        },
+        }
+        ,
         "get and put" => static t => t._page.Get().Put(),
         "many at once" => static t => t._page.Get(9).Put(9),
         "speculative" => static t =>
@@ -145,27 +151,31 @@ public sealed unsafe class NoGarbageTests : IDisposable
             {
                 reference.Put();
             }
-        },
+        }
+        ,
         "bounded" => static t =>
         {
             if (t._page.TryGetBounded(out Page reference))
             {
                 reference.Put();
             }
-        },
+        }
+        ,
         "counts" => static t =>
         {
             PageRef.Add(t._page, 3);
             PageRef.Inc(t._page);
             PageRef.Sub(t._page, 3);
             PageRef.Dec(t._page);
-        },
+        }
+        ,
         "drain" => static t =>
         {
             PageFragment fragment = t._cache.Allocate(100);
             t._cache.Drain();
             fragment.Free();
-        },
+        }
+        ,
         _ => throw new ArgumentOutOfRangeException(nameof(path)),
     };
 
