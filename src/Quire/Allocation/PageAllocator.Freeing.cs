@@ -5,7 +5,7 @@ namespace Quire;
 /// <content>Where pages go that the magazine does not keep.</content>
 public sealed unsafe partial class PageAllocator
 {
-    /// <summary>Drops references to many pages; those of order 0 go to the per-core list, 32 at a time under one gate (<c>free_hot_cold_page_list</c>).</summary>
+    /// <summary>Drops references to many pages. Hot ones of order 0 go by way of the thread's magazine, cold ones straight to the per-core list, both 32 at a time under one gate (<c>free_hot_cold_page_list</c>).</summary>
     /// <exception cref="PageBugException">A handle was bad. All the others were freed; the message says which it was.</exception>
     public void Free(ReadOnlySpan<Page> pages, PageTemperature temperature = PageTemperature.Hot, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
@@ -23,9 +23,17 @@ public sealed unsafe partial class PageAllocator
                 {
                     FreeSlow(pages[i], temperature, file, line, member);
                 }
-                else if (PageRef.DecAndTest(head) && TryEnd(head))
+                else if (PageRef.DecAndTest(head))
                 {
-                    if (head->Order == 0)
+                    if (temperature == PageTemperature.Hot)
+                    {
+                        Release(head, temperature);
+                    }
+                    else if (!TryEnd(head))
+                    {
+                        // It stays out of use.
+                    }
+                    else if (head->Order == 0)
                     {
                         batch[count++] = (nint)head;
                     }

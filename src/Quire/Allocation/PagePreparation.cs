@@ -8,7 +8,7 @@ namespace Quire;
 /// </summary>
 /// <remarks>
 /// Generations: a page gets the highest that any of its frames had; its head moves one on when the page is freed or renewed in place, and handles to its
-/// tails have the head's. A frame that was a tail starts one above whatever its head came to. So no frame ever has a generation twice, and neither a
+/// tails have the head's. A frame that was a tail starts at what its head has come to since, which is above what it had in use. So no frame ever has a generation twice, and neither a
 /// handle to a head nor one to a tail ever means a later page.
 /// </remarks>
 internal static unsafe class PagePreparation
@@ -63,10 +63,10 @@ internal static unsafe class PagePreparation
             return own & ~(ulong)PageIdentity.FrameMask;
         }
 
-        // Handles to a tail have its head's generation, which may have moved on since the tail got its own. The old head may be in other
-        // hands by now: its generation is only higher for that.
+        // Handles to a tail have the generation that its head had in use. The old head has moved on since, by one at least when it was freed, and its
+        // new generation was never given to a handle of this frame. It may be in other hands by now: it is only higher for that.
         ulong head = PageIdentity.Unmarked(Atomic.LoadAcquire(ref PageMap.HeadOf(frame)->Identity));
-        return (Math.Max(PageIdentity.Unmarked(own), head) & ~(ulong)PageIdentity.FrameMask) + PageIdentity.GenerationOne;
+        return Math.Max(PageIdentity.Unmarked(own) + PageIdentity.GenerationOne, head) & ~(ulong)PageIdentity.FrameMask;
     }
 
     /// <summary>Ends the handles to a page that nobody holds any more. False where its generations are used up: it must be retired.</summary>
