@@ -267,6 +267,12 @@ internal sealed class Run
                 break;
             }
 
+            if (type.Name.StartsWith('<'))
+            {
+                frames.Add($"scene:{frame.GetFileLineNumber()}");
+                break;
+            }
+
             frames.Add($"{type.Name}.{method!.Name}:{frame.GetFileLineNumber()}");
         }
 
