@@ -23,9 +23,7 @@ public sealed unsafe class MovableTableTests
             {
                 MovablePage page = Area.AllocateMovable();
                 Assert.True(IsLent(page));
-                PagePin pin = page.Pin();
-                MemoryMarshal.Cast<byte, ulong>(pin.Span).Fill(Pattern);
-                pin.Unpin();
+                Fill(page);
                 Pages.Add(page);
             }
         }
@@ -37,16 +35,20 @@ public sealed unsafe class MovableTableTests
         }
 
         /// <summary>No pins, nobody waiting or waited for, the data whole, every page back.</summary>
-        internal void End(params ReadOnlySpan<ulong> last)
+        internal void End(int quarters = 1)
         {
             MovableTable.Verify(Allocator.Id);
-            for (int i = 0; i < Pages.Count; i++)
+            foreach (MovablePage page in Pages)
             {
-                Assert.Equal(0u, MovableWord.Pins(Atomic.LoadAcquire(ref MovableTable.At(Pages[i].Index)->Word)));
-                PagePin pin = Pages[i].Pin();
-                AssertWhole(pin, Pattern + (i < last.Length ? last[i] : 0));
+                Assert.Equal(0u, MovableWord.Pins(Atomic.LoadAcquire(ref MovableTable.At(page.Index)->Word)));
+                PagePin pin = page.Pin();
+                for (int quarter = 0; quarter < 4; quarter++)
+                {
+                    AssertWhole(pin, quarter, Pattern + (quarter < quarters ? 1ul : 0));
+                }
+
                 pin.Unpin();
-                Pages[i].Free();
+                page.Free();
             }
 
             Area.Verify();
@@ -61,30 +63,49 @@ public sealed unsafe class MovableTableTests
         }
     }
 
-    private static void AssertWhole(PagePin pin, ulong word)
+    private static void Fill(MovablePage page)
     {
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(pin.Span);
+        PagePin pin = page.Pin();
+        MemoryMarshal.Cast<byte, ulong>(pin.Span).Fill(Pattern);
+        pin.Unpin();
+    }
+
+    private static Span<ulong> Quarter(PagePin pin, int quarter)
+    {
+        Span<ulong> words = MemoryMarshal.Cast<byte, ulong>(pin.Span);
+        return words.Slice(quarter * (words.Length / 4), words.Length / 4);
+    }
+
+    private static void AssertWhole(PagePin pin, int quarter, ulong word)
+    {
+        ReadOnlySpan<ulong> words = Quarter(pin, quarter);
         Assert.Equal(words.Length, words.Count(word));
     }
 
-    /// <summary>Adds 1 to every word of a pinned page, the first half and the second with a step of others in between.</summary>
-    private static void Increment(MovablePage page)
+    /// <summary>Adds 1 to every word of one quarter of a pinned page, with a step of others in the middle. Pins exclude no pins, so each thread has its quarter.</summary>
+    private static void Increment(MovablePage page, int quarter = 0)
     {
         PagePin pin = page.Pin();
-        Span<ulong> words = MemoryMarshal.Cast<byte, ulong>(pin.Span);
-        for (int i = 0; i < words.Length; i++)
+        try
         {
-            if (i == words.Length / 2)
+            Span<ulong> words = Quarter(pin, quarter);
+            for (int i = 0; i < words.Length; i++)
             {
-                Atomic.Point();
+                if (i == words.Length / 2)
+                {
+                    Atomic.Point();
+                }
+
+                words[i]++;
             }
 
-            words[i]++;
+            Atomic.Point();
+            AssertWhole(pin, quarter, Pattern + 1);
         }
-
-        Atomic.Point();
-        AssertWhole(pin, words[0]);
-        pin.Unpin();
+        finally
+        {
+            pin.Unpin();
+        }
     }
 
     [Fact]
@@ -94,8 +115,8 @@ public sealed unsafe class MovableTableTests
         {
             Lent lent = new(1);
             MovablePage page = lent.Pages[0];
-            scene.Thread("first", () => Increment(page));
-            scene.Thread("second", () => Increment(page));
+            scene.Thread("first", () => Increment(page, 0));
+            scene.Thread("second", () => Increment(page, 1));
             scene.Thread("mover", () =>
             {
                 PagePin pin = page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan);
@@ -131,7 +152,7 @@ public sealed unsafe class MovableTableTests
             }
 
             scene.Thread("pinner", () => Increment(page));
-            scene.AtEnd(() => lent.End(1));
+            scene.AtEnd(() => lent.End());
             scene.Afterwards(lent.Close);
         });
     }
@@ -144,6 +165,7 @@ public sealed unsafe class MovableTableTests
             Lent lent = new(2);
             MovablePage page = lent.Pages[0];
             lent.Pages.RemoveAt(0);
+            bool refused = false;
             scene.Thread("owner", () =>
             {
                 try
@@ -152,7 +174,7 @@ public sealed unsafe class MovableTableTests
                 }
                 catch (PageBugException bug) when (bug.Message.Contains("while it has", StringComparison.Ordinal))
                 {
-                    lent.Pages.Add(page);
+                    refused = true;
                 }
             });
             scene.Thread("mover", () =>
@@ -169,8 +191,52 @@ public sealed unsafe class MovableTableTests
             scene.Thread("other", () => Increment(lent.Pages[0]));
             scene.AtEnd(() =>
             {
-                Assert.Equal(lent.Pages.Contains(page), page.IsAlive);
-                lent.End(1);
+                Assert.Equal(refused, page.IsAlive);
+                if (refused)
+                {
+                    page.Free();
+                }
+
+                lent.End();
+            });
+            scene.Afterwards(lent.Close);
+        });
+    }
+
+    [Fact]
+    public void Who_empties_a_range_waits_for_signals_only_where_one_will_come()
+    {
+        Explorer.Explore(static scene =>
+        {
+            Lent lent = new(1);
+            MovablePage page = lent.Pages[0];
+            Assert.True(MovableTable.TryLocate(page.Index, page.Generation, out ulong identity));
+            RangeAttempt attempt = new(lent.Area, PageIdentity.Frame(identity), 1);
+            attempt.Isolate();
+            Assert.True(attempt.TryReserveDestinations(out _));
+            scene.Thread("attempt", () =>
+            {
+                while (attempt.LeftCount != 0)
+                {
+                    long version = MovableTable.Migrators.Version;
+                    attempt.Settle();
+                    if (attempt.LeftCount != 0)
+                    {
+                        MovableTable.Migrators.Wait(version, attempt.IsOnlyPinned ? Deadline.Never : Deadline.In(TimeSpan.FromMilliseconds(2)));
+                    }
+                }
+            });
+            scene.Thread("mover", () =>
+            {
+                PagePin pin = page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan);
+                Assert.False(lent.IsLent(page));
+                pin.Unpin();
+            });
+            scene.Thread("pinner", () => Increment(page));
+            scene.AtEnd(() =>
+            {
+                attempt.Undo();
+                lent.End();
             });
             scene.Afterwards(lent.Close);
         });
@@ -196,19 +262,27 @@ public sealed unsafe class MovableTableTests
 
                     lent.Area.Release(range);
                 });
-                scene.Thread("pinner", () =>
+                scene.Thread("pinner", () => Increment(lent.Pages[0]));
+                scene.Thread("mover", () =>
                 {
-                    Increment(lent.Pages[0]);
+                    PagePin pin = lent.Pages[1].Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan);
                     Increment(lent.Pages[1]);
+                    pin.Unpin();
                 });
-                scene.Thread("freer", () => freed.Free());
-                scene.Thread("taker", () =>
+                scene.Thread("freer", () =>
                 {
+                    freed.Free();
                     MovablePage fresh = lent.Area.AllocateMovable();
+                    Fill(fresh);
                     Increment(fresh);
                     fresh.Free();
                 });
-                scene.AtEnd(() => lent.End(1, 1));
+                scene.AtEnd(() =>
+                {
+                    // A free gives no signal, and is looked for every few milliseconds. Pins do: nobody may have waited for a pin until its patience was over.
+                    Assert.True(scene.TimePassed < MovablePage.ShortPinBound.TotalSeconds * System.Diagnostics.Stopwatch.Frequency, $"{scene.TimePassed} ticks went by");
+                    lent.End();
+                });
                 scene.Afterwards(lent.Close);
             },
             schedules: 2000);

@@ -68,7 +68,8 @@ internal sealed class Run
         {
             if (worker.Thrown is { } thrown)
             {
-                Failure ??= $"{worker.Name}: {Describe(thrown)}";
+                // What a thread threw may be why another sleeps for ever, and says more.
+                Failure = $"{worker.Name}: {Describe(thrown)}{(Failure is null ? "" : $" And: {Failure}")}";
             }
         }
 
@@ -267,7 +268,7 @@ internal sealed class Run
                 break;
             }
 
-            if (type.Name.StartsWith('<'))
+            if (type.Name.StartsWith('<') && type.Namespace == typeof(Run).Namespace)
             {
                 frames.Add($"scene:{frame.GetFileLineNumber()}");
                 break;
