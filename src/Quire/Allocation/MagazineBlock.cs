@@ -116,7 +116,7 @@ internal unsafe struct MagazineBlock
         SpinWait spin = default;
         for (int i = 0; i < 100 && Atomic.LoadAcquire(ref _busy) != 0; i++)
         {
-            spin.SpinOnce(sleep1Threshold: -1);
+            Atomic.SpinOnce(ref spin);
         }
 
         int taken = 0;

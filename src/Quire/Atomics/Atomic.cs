@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Quire;
@@ -6,8 +7,8 @@ namespace Quire;
 /// The one seam through which every atomic of the library goes: counts, lists, locks, rings and the ledger.
 /// </summary>
 /// <remarks>
-/// An interleaving explorer replaces it by compiling the sources with <c>QUIRE_EXPLORE</c>: each call then first
-/// passes a scheduling point. In the ordinary build each method is one instruction.
+/// An interleaving explorer (<c>tests/Quire.Explore</c>) replaces it by compiling the sources with <c>QUIRE_EXPLORE</c>: each call then first
+/// passes a scheduling point; so do the waits of spin loops, and deadlines follow the explorer's clock. In the ordinary build each method is one instruction.
 /// .NET's interlocked operations are full fences, so they meet or exceed every ordering that the kernel's
 /// <c>atomic_t</c> rules ask for; only <see cref="StoreRelease(ref int, int)"/> and <see cref="LoadAcquire(ref int)"/> are weaker.
 /// </remarks>
@@ -95,6 +96,14 @@ internal static class Atomic
 
     /// <inheritdoc cref="LoadAcquire(ref int)"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static long LoadAcquire(ref long location)
+    {
+        Point();
+        return Volatile.Read(ref location);
+    }
+
+    /// <inheritdoc cref="LoadAcquire(ref int)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static ulong LoadAcquire(ref ulong location)
     {
         Point();
@@ -135,14 +144,38 @@ internal static class Atomic
         Interlocked.MemoryBarrierProcessWide();
     }
 
+    /// <summary>The wait of a loop that can't go on before another thread has: a yield, never a sleep, which would cost more than any section waited for.</summary>
+    internal static void SpinOnce(ref SpinWait spin)
+    {
 #if QUIRE_EXPLORE
-    /// <summary>The explorer's scheduling point; null while nothing is explored.</summary>
-    internal static Action? SchedulingPoint;
+        if (Explorer is { } explorer && explorer.Yield())
+        {
+            return;
+        }
+#endif
+        spin.SpinOnce(sleep1Threshold: -1);
+    }
 
-    private static void Point() => SchedulingPoint?.Invoke();
+    /// <summary>The clock of deadlines, in ticks of <see cref="Stopwatch"/>.</summary>
+    internal static long Now()
+    {
+#if QUIRE_EXPLORE
+        return Explorer?.Now() ?? Stopwatch.GetTimestamp();
 #else
+        return Stopwatch.GetTimestamp();
+#endif
+    }
+
+#if QUIRE_EXPLORE
+    /// <summary>The explorer; null in a process without one.</summary>
+    internal static IExplorer? Explorer;
+
+    /// <summary>A scheduling point: before every atomic, and where plain accesses take part in a protocol.</summary>
+    internal static void Point() => Explorer?.Point();
+#else
+    /// <summary>A scheduling point of the explorer's: before every atomic, and where plain accesses take part in a protocol. Nothing in the ordinary build.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Point()
+    internal static void Point()
     {
     }
 #endif

@@ -36,8 +36,7 @@ internal struct SpinGate
         SpinWait spin = default;
         do
         {
-            // A sleep of a millisecond would cost more than any section under a gate: yield, never sleep.
-            spin.SpinOnce(sleep1Threshold: -1);
+            Atomic.SpinOnce(ref spin);
         }
         while (Atomic.LoadAcquire(ref _held) != 0 || Atomic.CompareExchange(ref _held, 1, 0) != 0);
     }

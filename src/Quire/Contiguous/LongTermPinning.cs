@@ -80,7 +80,10 @@ internal static unsafe class LongTermPinning
                 }
 
                 ThrowIfHopeless(allocator, source, outcome, time, began, until);
-                MovableTable.Migrators.Wait(version, outcome == MoveOutcome.Pinned ? until : Deadline.Earlier(until, Deadline.In(s_lookAgain)));
+
+                // Signals come to wanters only. Who could not become one has most likely looked at pins on the data's next place: somebody else moved it.
+                bool signalled = outcome == MoveOutcome.Pinned && index != 0;
+                MovableTable.Migrators.Wait(version, signalled ? until : Deadline.Earlier(until, Deadline.In(s_lookAgain)));
             }
         }
         finally

@@ -27,7 +27,7 @@ internal static unsafe partial class MovableTable
     /// <param name="wanters">0, or <see cref="MovableWord.OneWanter"/> where the caller is one of the entry's wanters: success ends that.</param>
     internal static MoveOutcome TryMigrate(PageDescriptor* source, PageDescriptor* destination, ulong wanters)
     {
-        uint index = (uint)Volatile.Read(ref source->Mapping);
+        uint index = (uint)Atomic.LoadAcquire(ref source->Mapping);
         MovableEntry* entry = Find(index);
         if (entry == null)
         {
@@ -65,7 +65,9 @@ internal static unsafe partial class MovableTable
             return identity != Atomic.LoadAcquire(ref source->Identity) ? MoveOutcome.InTransit : MoveOutcome.Referenced;
         }
 
+        Atomic.Point();
         PageCopy.Copy(destination->Address, source->Address);
+        Atomic.Point();
         destination->Mapping = (int)index;
         destination->Flags |= PageFlags.Movable;
         if (entry->Ticket != 0)
@@ -83,7 +85,7 @@ internal static unsafe partial class MovableTable
     /// <summary>Makes new pins on a page wait. False where the page is not in the table at this moment.</summary>
     internal static bool TryWant(PageDescriptor* page, out uint index, out uint generation)
     {
-        index = (uint)Volatile.Read(ref page->Mapping);
+        index = (uint)Atomic.LoadAcquire(ref page->Mapping);
         generation = 0;
         MovableEntry* entry = Find(index);
         ulong seen = entry == null ? 0 : Atomic.LoadAcquire(ref entry->Word);
@@ -149,7 +151,7 @@ internal static unsafe partial class MovableTable
     /// <summary>The pins of a page as its entry counts them; 0 for a page that is not in the table.</summary>
     internal static int PinsOn(PageDescriptor* page)
     {
-        MovableEntry* entry = Find((uint)Volatile.Read(ref page->Mapping));
+        MovableEntry* entry = Find((uint)Atomic.LoadAcquire(ref page->Mapping));
         return entry != null && MovableWord.IsLive(Atomic.LoadAcquire(ref entry->Word)) && entry->Identity == page->Identity
             ? (int)MovableWord.Pins(Atomic.LoadAcquire(ref entry->Word))
             : 0;

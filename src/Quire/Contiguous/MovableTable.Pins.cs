@@ -181,7 +181,7 @@ internal static unsafe partial class MovableTable
                 return seen;
             }
 
-            spin.SpinOnce(sleep1Threshold: -1);
+            Atomic.SpinOnce(ref spin);
         }
 
         Sleep(entry, generation, MovableWord.Migrating, Deadline.Never);

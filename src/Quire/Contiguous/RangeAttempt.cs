@@ -223,8 +223,15 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
             }
 
             IsOnlyPinned &= outcome == MoveOutcome.Pinned;
-            if (left.Entry != 0 || !MovableTable.TryWant(page, out uint entry, out uint generation))
+            if (left.Entry != 0)
             {
+                return false;
+            }
+
+            if (!MovableTable.TryWant(page, out uint entry, out uint generation))
+            {
+                // Signals come to wanters only. The pins seen were most likely on the data's next place: somebody else has just moved it.
+                IsOnlyPinned = false;
                 return false;
             }
 

@@ -13,11 +13,12 @@ internal sealed class WaitPoint
     private readonly object _gate = new();
     private long _version;
 
-    internal long Version => Volatile.Read(ref _version);
+    internal long Version => Atomic.LoadAcquire(ref _version);
 
     /// <summary>Wakes all that wait here.</summary>
     internal void Signal()
     {
+        Atomic.Point();
         lock (_gate)
         {
             _version++;
@@ -28,6 +29,12 @@ internal sealed class WaitPoint
     /// <summary>Sleeps until a signal after <paramref name="seen"/> was read, at the longest until <paramref name="until"/>.</summary>
     internal void Wait(long seen, Deadline until)
     {
+#if QUIRE_EXPLORE
+        if (Atomic.Explorer is { } explorer && explorer.Sleep(() => _version == seen, until.At))
+        {
+            return;
+        }
+#endif
         lock (_gate)
         {
             while (_version == seen && !until.IsOver)
@@ -47,14 +54,18 @@ internal readonly struct Deadline
 
     internal static Deadline Never => new(long.MaxValue);
 
-    internal bool IsOver => _at != long.MaxValue && Stopwatch.GetTimestamp() >= _at;
+#if QUIRE_EXPLORE
+    internal long At => _at;
+#endif
+
+    internal bool IsOver => _at != long.MaxValue && Atomic.Now() >= _at;
 
     /// <summary>Rounded up, so that a wait never ends before the deadline for a fraction; -1 for no end.</summary>
     internal int LeftMilliseconds =>
-        _at == long.MaxValue ? Timeout.Infinite : (int)Math.Clamp(Math.Ceiling((_at - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency), 0, int.MaxValue);
+        _at == long.MaxValue ? Timeout.Infinite : (int)Math.Clamp(Math.Ceiling((_at - Atomic.Now()) * 1000.0 / Stopwatch.Frequency), 0, int.MaxValue);
 
     internal static Deadline In(TimeSpan time) =>
-        time == Timeout.InfiniteTimeSpan ? Never : new(Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency));
+        time == Timeout.InfiniteTimeSpan ? Never : new(Atomic.Now() + (long)(time.TotalSeconds * Stopwatch.Frequency));
 
     internal static Deadline Earlier(Deadline a, Deadline b) => a._at < b._at ? a : b;
 

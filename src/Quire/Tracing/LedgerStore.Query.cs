@@ -114,7 +114,7 @@ internal sealed unsafe partial class LedgerStore
             }
 
             // The releaser is a few stores away from having said who it is; or it was noted meanwhile that it freed the page.
-            spin.SpinOnce(sleep1Threshold: -1);
+            Atomic.SpinOnce(ref spin);
         }
 
         return null;
@@ -172,7 +172,7 @@ internal sealed unsafe partial class LedgerStore
                 }
             }
 
-            spin.SpinOnce(sleep1Threshold: -1);
+            Atomic.SpinOnce(ref spin);
         }
     }
 

@@ -296,7 +296,7 @@ internal sealed unsafe partial class LedgerStore : IDisposable
             if (phase is LedgerState.Stamping or LedgerState.Releasing or LedgerState.Taking)
             {
                 // Another thread is a few stores away from done. If it releases, this release lost, and waits to be told by whom.
-                spin.SpinOnce(sleep1Threshold: -1);
+                Atomic.SpinOnce(ref spin);
                 continue;
             }
 
@@ -398,7 +398,7 @@ internal sealed unsafe partial class LedgerStore : IDisposable
             }
             else
             {
-                spin.SpinOnce(sleep1Threshold: -1);
+                Atomic.SpinOnce(ref spin);
             }
         }
     }
