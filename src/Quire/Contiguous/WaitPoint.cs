@@ -15,10 +15,10 @@ internal sealed class WaitPoint
 
     internal long Version => Volatile.Read(ref _version);
 
-    /// <summary>Wakes all that wait here.</summary>
+    /// <summary>Wakes all that wait here. Never interrupted: what it tells of has happened, and nobody would tell it again.</summary>
     internal void Signal()
     {
-        lock (_gate)
+        using (Uninterrupted.Enter(_gate))
         {
             _version++;
             Monitor.PulseAll(_gate);
