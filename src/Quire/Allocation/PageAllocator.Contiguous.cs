@@ -15,33 +15,51 @@ public sealed unsafe partial class PageAllocator
         Chain chain = default;
         Span<uint> blocks = stackalloc uint[32];
         failure = AllocationFailure.None;
-        while (chain.Count < wanted)
+        int got = 0;
+        int appended = 0;
+        int order = 0;
+        try
         {
-            int order = Math.Min(DestinationOrder, (int)uint.Log2((uint)(wanted - chain.Count)));
-            int most = Math.Min(blocks.Length, (wanted - chain.Count) >> order);
-            int got = TakeBlocks(blocks[..most], ref order);
-            foreach (uint block in blocks[..got])
+            while (chain.Count < wanted)
             {
-                Append(ref chain, block, order, ref failure);
-            }
-
-            if (got == 0)
-            {
-                // Nothing free: the slow way grows, drains and reclaims, and leaves a section to take blocks from.
-                PageDescriptor* page = TakePage(0, MigrateType.Movable, out failure);
-                if (page == null)
+                order = Math.Min(DestinationOrder, (int)uint.Log2((uint)(wanted - chain.Count)));
+                int most = Math.Min(blocks.Length, (wanted - chain.Count) >> order);
+                appended = 0;
+                got = TakeBlocks(blocks[..most], ref order);
+                for (; appended < got; appended++)
                 {
-                    // A single page is never kept from us by fragmentation: what is free is in areas, and not for this.
-                    failure = failure == AllocationFailure.Fragmented ? AllocationFailure.LimitReached : failure;
-                    break;
+                    Append(ref chain, blocks[appended], order, ref failure);
                 }
 
-                chain.Add(page);
+                if (got == 0)
+                {
+                    // Nothing free: the slow way grows, drains and reclaims, and leaves a section to take blocks from.
+                    PageDescriptor* page = TakePage(0, MigrateType.Movable, out failure);
+                    if (page == null)
+                    {
+                        // A single page is never kept from us by fragmentation: what is free is in areas, and not for this.
+                        failure = failure == AllocationFailure.Fragmented ? AllocationFailure.LimitReached : failure;
+                        break;
+                    }
+
+                    chain.Add(page);
+                }
+                else if (failure != AllocationFailure.None)
+                {
+                    break;
+                }
             }
-            else if (failure != AllocationFailure.None)
+        }
+        catch
+        {
+            // Committing, growing and reclaiming may throw: the caller is told of none of these pages.
+            for (; appended < got; appended++)
             {
-                break;
+                GiveBlock(PageMap.Descriptor(blocks[appended]), order);
             }
+
+            FreeDestinations(chain.First);
+            throw;
         }
 
         first = chain.First;

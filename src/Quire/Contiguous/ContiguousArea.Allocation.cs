@@ -45,10 +45,20 @@ public sealed unsafe partial class ContiguousArea
         }
 
         ulong identity = PageMap.Descriptor(_first + (uint)start)->Identity;
-        uint ticket = Ledger.Take(identity, 1, (uint)Math.Min((long)pages << PageMap.FrameShift, uint.MaxValue), HolderKind.Contiguous, file, line, member);
-        lock (_gate)
+        uint ticket = 0;
+        try
         {
-            _ranges.Add(start, new Allocated(identity, pages, ticket));
+            ticket = Ledger.Take(identity, 1, (uint)Math.Min((long)pages << PageMap.FrameShift, uint.MaxValue), HolderKind.Contiguous, file, line, member);
+            using (Uninterrupted.Enter(_gate))
+            {
+                _ranges.Add(start, new Allocated(identity, pages, ticket));
+            }
+        }
+        catch
+        {
+            Ledger.Release(ticket, identity, 1, file, line, member);
+            GiveBack(start, pages);
+            throw;
         }
 
         Mark(start, pages, FrameUse.Allocated);
@@ -95,19 +105,27 @@ public sealed unsafe partial class ContiguousArea
     }
 
     /// <summary>Empties the whole area, which is claimed, and takes it offline.</summary>
-    private void Remove()
+    private void Remove(Deadline until)
     {
-        Request request = new(this, Pages, 1, Deadline.In(DefaultDeadline));
-        RangeAttempt attempt = new(this, _first, Pages);
-        ContiguousFailure? failure = request.Empty(attempt, 0, isRemoval: true, out _);
+        RangeAttempt? attempt = null;
+        ContiguousFailure? failure = null;
+        bool isEmpty = false;
+        try
+        {
+            attempt = new RangeAttempt(this, _first, Pages);
+            failure = new Request(this, Pages, 1, until).Empty(attempt, 0, isRemoval: true, out _);
+            isEmpty = failure is null;
+        }
+        finally
+        {
+            if (!isEmpty)
+            {
+                Reopen();
+            }
+        }
+
         if (failure is not null)
         {
-            Mark(0, Pages, FrameUse.Free);
-            lock (_gate)
-            {
-                _closed = false;
-            }
-
             throw failure.Kind == ContiguousFailureKind.Busy
                 ? new ContiguousBusyException($"Area '{Name}' can't be disposed: lent pages would not move. ", failure)
                 : ContiguousAllocationException.For(failure);
@@ -115,6 +133,16 @@ public sealed unsafe partial class ContiguousArea
 
         attempt.Abandon();
         Allocator.RemoveArea(_first, (uint)Pages);
+    }
+
+    /// <summary>The area stands as before: lent, and open to allocations.</summary>
+    private void Reopen()
+    {
+        Mark(0, Pages, FrameUse.Free);
+        using (Uninterrupted.Enter(_gate))
+        {
+            _closed = false;
+        }
     }
 
     /// <summary>One allocation on its way.</summary>
@@ -136,14 +164,26 @@ public sealed unsafe partial class ContiguousArea
                     return failure;
                 }
 
-                RangeAttempt attempt = new(area, area._first + (uint)start, pages);
-                failure = Empty(attempt, start, isRemoval: false, out bool again);
-                if (failure is null && !again)
+                bool again = false;
+                bool isEmpty = false;
+                try
+                {
+                    failure = Empty(new RangeAttempt(area, area._first + (uint)start, pages), start, isRemoval: false, out again);
+                    isEmpty = failure is null && !again;
+                }
+                finally
+                {
+                    if (!isEmpty)
+                    {
+                        area.Mark(start, pages, FrameUse.Free);
+                    }
+                }
+
+                if (isEmpty)
                 {
                     return null;
                 }
 
-                area.Mark(start, pages, FrameUse.Free);
                 if (!again)
                 {
                     return failure;
@@ -151,28 +191,35 @@ public sealed unsafe partial class ContiguousArea
             }
         }
 
-        /// <summary>Empties a claimed range. On failure, and where another range is to be tried, everything is undone but the claim.</summary>
+        /// <summary>Empties a claimed range. On failure, on an exception, and where another range is to be tried, everything is undone but the claim.</summary>
         internal ContiguousFailure? Empty(RangeAttempt attempt, int start, bool isRemoval, out bool again)
         {
             again = false;
             _tried++;
-            attempt.Isolate();
-            ContiguousFailure? failure = attempt.TryReserveDestinations(out AllocationFailure reason)
-                ? Settle(attempt, start, isRemoval, out again)
-                : Failed(ContiguousFailureKind.NoMemory, reason: reason);
-            Atomic.Add(ref area._migrated, attempt.Migrated);
-            if (failure is null && !again)
+            bool isEmpty = false;
+            ContiguousFailure? failure;
+            try
             {
-                if (isRemoval || attempt.TryComplete())
+                attempt.Isolate();
+                failure = attempt.TryReserveDestinations(out AllocationFailure reason)
+                    ? Settle(attempt, start, isRemoval, out again)
+                    : Failed(ContiguousFailureKind.NoMemory, reason: reason);
+                if (failure is null && !again)
                 {
-                    return null;
+                    isEmpty = isRemoval || attempt.TryComplete();
+                    failure = isEmpty ? null : Failed(ContiguousFailureKind.NoMemory, reason: AllocationFailure.OutOfMemory);
                 }
-
-                failure = Failed(ContiguousFailureKind.NoMemory, reason: AllocationFailure.OutOfMemory);
+            }
+            finally
+            {
+                Atomic.Add(ref area._migrated, attempt.Migrated);
+                if (!isEmpty)
+                {
+                    attempt.Undo();
+                    Atomic.Add(ref area._givenBack, 1);
+                }
             }
 
-            attempt.Undo();
-            Atomic.Add(ref area._givenBack, 1);
             if (failure?.Kind == ContiguousFailureKind.NoMemory && !_fewestLent && !isRemoval)
             {
                 // Too few places for this range's pages: another range may have fewer.
@@ -209,7 +256,7 @@ public sealed unsafe partial class ContiguousArea
                             break;
                     }
 
-                    List<BusyPage> busy = BusyPages.Of(Enumerable.Range((int)area._first, area.Pages).Select(static frame => (uint)frame).Where(static frame => BusyPages.IsBusy(PageMap.Descriptor(frame))), Environment.CurrentManagedThreadId);
+                    List<BusyPage> busy = area.BusyNow();
                     if (busy.Exists(page => _hopeless.Contains(page.FrameNumber)))
                     {
                         failure = Failed(ContiguousFailureKind.Busy, busy);

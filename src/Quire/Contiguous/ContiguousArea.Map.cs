@@ -161,10 +161,10 @@ public sealed unsafe partial class ContiguousArea
         return result < (ulong)Pages ? (int)result : -1;
     }
 
-    /// <summary>Marks what an attempt leaves behind; who waits for it looks again.</summary>
+    /// <summary>Marks what an attempt leaves behind; who waits for it looks again. Never interrupted: what stayed claimed would stay so for good.</summary>
     private void Mark(int start, int pages, FrameUse use)
     {
-        lock (_gate)
+        using (Uninterrupted.Enter(_gate))
         {
             for (int at = start; at < start + pages; at++)
             {

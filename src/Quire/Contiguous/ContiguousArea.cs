@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Quire;
@@ -88,6 +89,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
     /// <exception cref="ContiguousNoMemoryException">There is no other memory to move pages to.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An argument is out of its range.</exception>
     /// <exception cref="ObjectDisposedException">The area or its allocator was disposed.</exception>
+    /// <exception cref="ThreadInterruptedException">The thread was interrupted while it waited. The area is as before, whatever exception ends the call.</exception>
     public ContiguousRange Allocate(int pages, int alignment = 1, TimeSpan? deadline = null, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
         TryAllocate(pages, out ContiguousRange range, out ContiguousFailure? failure, alignment, deadline, file, line, member)
             ? range
@@ -145,10 +147,14 @@ public sealed unsafe partial class ContiguousArea : IDisposable
 
     /// <summary>Moves all lent pages away and gives the memory back to the system.</summary>
     /// <exception cref="PagesStillHeldException">Ranges are allocated; the message names who has them. The area stands as before.</exception>
-    /// <exception cref="ContiguousBusyException">Lent pages would not move within <see cref="DefaultDeadline"/>; the message names their holders. The area stands as before.</exception>
+    /// <exception cref="ContiguousBusyException">
+    /// Lent pages would not move within <see cref="DefaultDeadline"/>, or an allocation of another thread waited longer; the message names the pages' holders. The area stands as before.
+    /// </exception>
+    /// <exception cref="ThreadInterruptedException">The thread was interrupted while it waited. The area stands as before.</exception>
     /// <exception cref="ContiguousNoMemoryException">There is no other memory to move lent pages to. The area stands as before.</exception>
     public void Dispose()
     {
+        Deadline until = Deadline.In(DefaultDeadline);
         lock (_gate)
         {
             // An allocator that is gone has taken the area's memory with it.
@@ -163,23 +169,51 @@ public sealed unsafe partial class ContiguousArea : IDisposable
                 throw StillHeld();
             }
 
-            _closed = true;
+            CloseAndClaim(until);
+        }
+
+        Remove(until);
+    }
+
+    /// <summary>With the map's gate held: waits for the allocations that are under way, and lets no other begin. Where that fails, the area is open as before.</summary>
+    private void CloseAndClaim(Deadline until)
+    {
+        bool isClaimed = false;
+        long began = Stopwatch.GetTimestamp();
+        _closed = true;
+        try
+        {
             while (Array.IndexOf(_use, FrameUse.Claimed) >= 0)
             {
-                Monitor.Wait(_gate);
+                if (until.IsOver)
+                {
+                    throw new ContiguousBusyException(
+                        $"Area '{Name}' can't be disposed: an allocation is under way in it. ",
+                        new ContiguousFailure { Kind = ContiguousFailureKind.Busy, Area = Name, Pages = Pages, Duration = Stopwatch.GetElapsedTime(began), BusyPages = BusyNow() });
+                }
+
+                Monitor.Wait(_gate, until.LeftMilliseconds);
             }
 
             if (_ranges.Count != 0)
             {
-                _closed = false;
                 throw StillHeld();
             }
 
             Array.Fill(_use, FrameUse.Claimed);
+            isClaimed = true;
         }
-
-        Remove();
+        finally
+        {
+            _closed = isClaimed;
+        }
     }
+
+    /// <summary>All pages of the area that could not be moved at this moment.</summary>
+    private List<BusyPage> BusyNow() =>
+        BusyPages.Of(
+            Enumerable.Range((int)_first, Pages).Select(static frame => (uint)frame).Where(static frame => BusyPages.IsBusy(PageMap.Descriptor(frame))),
+            Environment.CurrentManagedThreadId);
 
     private PagesStillHeldException StillHeld()
     {

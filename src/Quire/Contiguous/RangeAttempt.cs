@@ -13,6 +13,10 @@ namespace Quire;
 /// Equation: every frame of the range is either <see cref="PageState.Contiguous"/>, and this attempt's, or in <c>_left</c>. A frame whose data moves away never
 /// goes back to a list in between: nobody else can get it.
 /// </para>
+/// <para>
+/// Any phase may end with an exception (the waiting thread is interrupted, the allocator disposed, a reclaimer fails): <see cref="Undo"/> puts right whatever had been
+/// done by then, and itself neither waits nor allocates.
+/// </para>
 /// </remarks>
 internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int pages)
 {
@@ -29,6 +33,9 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
     private Left[] _left = [];
     private int _leftCount;
     private uint _destinations;
+
+    /// <summary>The page blocks before this frame are isolated for this attempt.</summary>
+    private uint _isolatedEnd;
 
     internal uint First => first;
 
@@ -55,10 +62,12 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
     internal void Isolate()
     {
         int taken = 0;
-        foreach ((uint block, uint start, uint stop) in Blocks())
+        for (uint block = FirstBlock; block < _end; block += BuddyZone.BlockFrames)
         {
+            (uint start, uint stop) = PartOf(block);
             _allocator.Zone.Gate.Enter();
             area.Isolate(block, isWhole: stop - start == BuddyZone.BlockFrames);
+            _isolatedEnd = block + BuddyZone.BlockFrames;
             taken += _allocator.Zone.TakeFree(start, stop);
             _allocator.Zone.Gate.Exit();
         }
@@ -83,7 +92,7 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
         {
             // Some of what is left may be free by now (just drained), and needs none.
             TakeFreed();
-            _allocator.FreeDestinations(_destinations);
+            FreeDestinations();
             return _allocator.TakeDestinations(_leftCount, out _destinations, out failure) >= _leftCount;
         }
 
@@ -99,12 +108,11 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
         HasTransit = false;
         for (int i = 0; i < _leftCount; i++)
         {
-            Left left = _left[i];
-            PageDescriptor* page = PageMap.Descriptor(left.Frame);
+            PageDescriptor* page = PageMap.Descriptor(_left[i].Frame);
             switch (page->State)
             {
                 case PageState.InUse:
-                    if (TryMove(page, ref left))
+                    if (TryMove(page, ref _left[i]))
                     {
                         continue;
                     }
@@ -122,7 +130,7 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
                     break;
             }
 
-            _left[kept++] = left;
+            Keep(i, ref kept);
         }
 
         _leftCount = kept;
@@ -140,13 +148,15 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
             return false;
         }
 
-        foreach ((uint block, uint start, uint stop) in Blocks())
+        for (uint block = FirstBlock; block < _isolatedEnd; block += BuddyZone.BlockFrames)
         {
+            (uint start, uint stop) = PartOf(block);
             _allocator.Zone.Gate.Enter();
             area.EndIsolation(block, isTaken: stop - start == BuddyZone.BlockFrames);
             _allocator.Zone.Gate.Exit();
         }
 
+        _isolatedEnd = 0;
         End();
         return true;
     }
@@ -154,8 +164,9 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
     /// <summary>Phase 6: what was taken is free again, and the blocks are lent as before.</summary>
     internal void Undo()
     {
-        foreach ((uint block, uint start, uint stop) in Blocks())
+        for (uint block = FirstBlock; block < _isolatedEnd; block += BuddyZone.BlockFrames)
         {
+            (uint start, uint stop) = PartOf(block);
             _allocator.Zone.Gate.Enter();
             for (uint frame = start; frame < stop;)
             {
@@ -173,6 +184,7 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
             _allocator.Zone.Gate.Exit();
         }
 
+        _isolatedEnd = 0;
         End();
     }
 
@@ -187,7 +199,7 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
         {
             if (PageMap.Descriptor(_left[i].Frame)->State is not (PageState.Retired or PageState.Bad))
             {
-                _left[kept++] = _left[i];
+                Keep(i, ref kept);
             }
         }
 
@@ -204,13 +216,13 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
             if (outcome == MoveOutcome.Moved)
             {
                 _destinations = next;
+                left.Entry = 0;
                 Migrated++;
                 if (Take(page))
                 {
                     return true;
                 }
 
-                left.Entry = 0;
                 HasUnusable = true;
                 return false;
             }
@@ -243,24 +255,31 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
     /// <summary>Takes a frame whose data has moved away: frozen until now, and on no list.</summary>
     private bool Take(PageDescriptor* page)
     {
-        RawReferences.Clear(page);
-        if ((page->Flags & PageFlags.ZeroOnFree) != 0)
+        try
         {
-            PagePreparation.Zero(page);
+            RawReferences.Clear(page);
+        }
+        finally
+        {
+            // Whatever the ledger may throw: nobody else would ever take the frame.
+            if ((page->Flags & PageFlags.ZeroOnFree) != 0)
+            {
+                PagePreparation.Zero(page);
+            }
+
+            if (PagePreparation.TryEndGeneration(page))
+            {
+                page->State = PageState.Contiguous;
+            }
+            else
+            {
+                _allocator.RetireFrame(page);
+            }
+
+            PageRef.Unfreeze(page, 0);
         }
 
-        bool good = PagePreparation.TryEndGeneration(page);
-        if (good)
-        {
-            page->State = PageState.Contiguous;
-        }
-        else
-        {
-            _allocator.RetireFrame(page);
-        }
-
-        PageRef.Unfreeze(page, 0);
-        return good;
+        return page->State == PageState.Contiguous;
     }
 
     private void TakeFreed()
@@ -268,13 +287,13 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
         int kept = 0;
         for (int i = 0; i < _leftCount; i++)
         {
-            Left left = _left[i];
-            PageDescriptor* page = PageMap.Descriptor(left.Frame);
+            uint frame = _left[i].Frame;
+            PageDescriptor* page = PageMap.Descriptor(frame);
             if (page->State is PageState.Buddy or PageState.Inner)
             {
-                EndWant(ref left);
+                EndWant(ref _left[i]);
                 _allocator.Zone.Gate.Enter();
-                _allocator.Zone.TakeFree(left.Frame, left.Frame + 1);
+                _allocator.Zone.TakeFree(frame, frame + 1);
                 _allocator.Zone.Gate.Exit();
             }
 
@@ -286,11 +305,19 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
                     Transit();
                 }
 
-                _left[kept++] = left;
+                Keep(i, ref kept);
             }
         }
 
         _leftCount = kept;
+    }
+
+    /// <summary>Moves a frame that stays left to the front. At every moment each want is in one place only, so that an undo half-way ends it once.</summary>
+    private void Keep(int i, ref int kept)
+    {
+        Left left = _left[i];
+        _left[i].Entry = 0;
+        _left[kept++] = left;
     }
 
     private void Transit()
@@ -301,10 +328,11 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
 
     private static void EndWant(ref Left left)
     {
-        if (left.Entry != 0)
+        uint entry = left.Entry;
+        if (entry != 0)
         {
-            MovableTable.EndWant(left.Entry, left.Generation);
             left.Entry = 0;
+            MovableTable.EndWant(entry, left.Generation);
         }
     }
 
@@ -315,8 +343,7 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
             EndWant(ref _left[i]);
         }
 
-        _allocator.FreeDestinations(_destinations);
-        _destinations = 0;
+        FreeDestinations();
         _leftCount = 0;
         if (_left.Length != 0)
         {
@@ -325,11 +352,14 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
         }
     }
 
-    private IEnumerable<(uint Block, uint Start, uint Stop)> Blocks()
+    private void FreeDestinations()
     {
-        for (uint block = first & ~(BuddyZone.BlockFrames - 1u); block < _end; block += BuddyZone.BlockFrames)
-        {
-            yield return (block, Math.Max(first, block), Math.Min(_end, block + BuddyZone.BlockFrames));
-        }
+        uint destinations = _destinations;
+        _destinations = 0;
+        _allocator.FreeDestinations(destinations);
     }
+
+    private uint FirstBlock => first & ~(BuddyZone.BlockFrames - 1u);
+
+    private (uint Start, uint Stop) PartOf(uint block) => (Math.Max(first, block), Math.Min(_end, block + BuddyZone.BlockFrames));
 }

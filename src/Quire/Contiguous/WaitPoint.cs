@@ -15,11 +15,11 @@ internal sealed class WaitPoint
 
     internal long Version => Atomic.LoadAcquire(ref _version);
 
-    /// <summary>Wakes all that wait here.</summary>
+    /// <summary>Wakes all that wait here. Never interrupted: what it tells of has happened, and nobody would tell it again.</summary>
     internal void Signal()
     {
         Atomic.Point();
-        lock (_gate)
+        using (Uninterrupted.Enter(_gate))
         {
             _version++;
             Monitor.PulseAll(_gate);

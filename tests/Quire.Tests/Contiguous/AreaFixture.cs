@@ -195,6 +195,8 @@ internal sealed class TestThread
         _thread.Start();
     }
 
+    internal void Interrupt() => _thread.Interrupt();
+
     internal void Join()
     {
         Assert.True(_thread.Join(TimeSpan.FromSeconds(60)), $"Thread '{_thread.Name}' did not end within a minute.");
