@@ -3,12 +3,12 @@ namespace Quire;
 /// <content>The end of an allocator.</content>
 public sealed unsafe partial class PageAllocator
 {
-    /// <summary>Releases all memory.</summary>
+    /// <summary>Releases all memory, that of contiguous areas in it too.</summary>
     /// <remarks>
     /// Other threads may still be calling. First every way to a free page is closed: the threads' magazines, the per-core lists, the buddy lists. Then the pages in
     /// use are counted, which nobody can take more of by now. If there are none, the memory goes; if there are, the ways are opened again.
     /// </remarks>
-    /// <exception cref="PagesStillHeldException">Pages are in use, or a contiguous area is reserved; the message names the holders. The allocator stands as before: put them and dispose again.</exception>
+    /// <exception cref="PagesStillHeldException">Pages are in use; the message names their holders. The allocator stands as before: put them and dispose again.</exception>
     /// <exception cref="InvalidOperationException">This is <see cref="Shared"/>.</exception>
     public void Dispose()
     {
@@ -28,10 +28,10 @@ public sealed unsafe partial class PageAllocator
 
             SetClosed(true);
             long held = FramesHeld();
-            if (held != 0 || Sections.Areas != 0)
+            if (held != 0)
             {
                 SetClosed(false);
-                throw PagesStillHeldException.For(this, held, Sections.Areas);
+                throw PagesStillHeldException.For(this, held);
             }
 
             // Happens before: who sees the mark finds every way closed, for good now.

@@ -24,18 +24,6 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
 
     internal long OnlineBytes { get; private set; }
 
-    /// <summary>Contiguous areas that are reserved.</summary>
-    internal int Areas
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _extents.Count(static extent => extent.IsArea);
-            }
-        }
-    }
-
     /// <summary>The regions, for the users that need the array behind an address.</summary>
     internal MemoryRegion? RegionAt(byte* address)
     {

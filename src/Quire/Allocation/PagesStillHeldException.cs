@@ -29,16 +29,13 @@ public sealed class PagesStillHeldException : InvalidOperationException
     internal static PagesStillHeldException For(string message, IReadOnlyList<Holder> holders, long heldBytes) =>
         new(message) { Holders = holders, HeldBytes = heldBytes };
 
-    internal static PagesStillHeldException For(PageAllocator allocator, long frames, int areas)
+    internal static PagesStillHeldException For(PageAllocator allocator, long frames)
     {
         IReadOnlyList<Holder> holders = allocator.HoldersOfMine();
         long bytes = frames * PageMap.FrameSize;
-        string what = frames == 0 ? "no page is in use" : $"{frames} frames ({bytes} bytes) are in use";
-        string reserved = areas == 0 ? "" : $"; {areas} contiguous {(areas == 1 ? "area is" : "areas are")} reserved in it: dispose {(areas == 1 ? "it" : "them")} first";
         string who = holders.Count != 0 ? Environment.NewLine + new HolderTable(holders)
-            : frames == 0 ? ""
             : Quire.Holders.IsTracking ? " No holder is recorded: the pages were taken while the ledger was off."
             : " No holder is recorded; keep the ledger on (Holders.Track) to have them named.";
-        return For($"Allocator '{allocator.Name}' can't be disposed: {what}{reserved}.{who}", holders, bytes);
+        return For($"Allocator '{allocator.Name}' can't be disposed: {frames} frames ({bytes} bytes) are in use.{who}", holders, bytes);
     }
 }

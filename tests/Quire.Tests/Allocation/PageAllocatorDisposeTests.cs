@@ -57,19 +57,6 @@ public sealed unsafe class PageAllocatorDisposeTests
     });
 
     [Fact]
-    public void A_reserved_area_keeps_its_allocator_and_the_answer_says_so()
-    {
-        PageAllocator allocator = Trial.Allocator(limit: 16 * Trial.MiB);
-        ContiguousArea area = ContiguousArea.Reserve(allocator, 4 * Trial.MiB, "kept");
-
-        PagesStillHeldException held = Assert.Throws<PagesStillHeldException>(allocator.Dispose);
-
-        Assert.Contains("1 contiguous area is reserved", held.Message, StringComparison.Ordinal);
-        area.Dispose();
-        allocator.Dispose();
-    }
-
-    [Fact]
     public void A_cache_that_was_not_disposed_is_named_as_the_holder_of_its_reserve()
     {
         PageAllocator allocator = Trial.Allocator(limit: 16 * Trial.MiB);
