@@ -90,8 +90,11 @@ public sealed class LedgerTests
             // One record, so that every take takes the same.
             LedgerStore store = new() { MaximumRecords = 1 };
             uint last = 0;
+            int holder = 0;
+            int toucher = 0;
             scene.Thread("holder", () =>
             {
+                holder = Environment.CurrentManagedThreadId;
                 for (int n = 1; n <= 3; n++)
                 {
                     last = store.Take((ulong)n, n, (uint)n, (HolderKind)n, "Taker.cs", n, "Take");
@@ -100,6 +103,12 @@ public sealed class LedgerTests
                     store.Transfer(last, "Toucher.cs", 20 + n, "Touch");
                     Assert.Equal(LedgerOutcome.Released, store.Release(last, (ulong)n, n, "Releaser.cs", 30 + n, "Release").Outcome);
                 }
+            });
+            scene.Thread("toucher", () =>
+            {
+                toucher = Environment.CurrentManagedThreadId;
+                store.Touch(last, "Toucher.cs", 100, "Touch");
+                store.Touch(last, "Toucher.cs", 100, "Touch");
             });
             scene.Thread("snapshot", () => store.Snapshot().ForEach(AssertWhole));
             scene.Thread("query", () =>
@@ -119,6 +128,19 @@ public sealed class LedgerTests
             });
             scene.AtEnd(() => Assert.True(store.Verify()));
             scene.Afterwards(store.Dispose);
+
+            // All of a record's fields tell of the same take, and all of its stamp of the same touch.
+            void AssertWhole(Holder record)
+            {
+                int n = record.Taken.Site.Line;
+                Assert.Equal((n, n, n, n), ((int)record.Identity, record.References, (int)record.Bytes, (int)record.Kind));
+                if (record.Touched is { } touched)
+                {
+                    int line = touched.Site.Line;
+                    Assert.True(line == 100 || line == 10 + n || line == 20 + n, record.ToString());
+                    Assert.Equal(line == 100 ? toucher : holder, touched.ThreadId);
+                }
+            }
         });
     }
 
@@ -150,13 +172,5 @@ public sealed class LedgerTests
             });
             scene.Afterwards(store.Dispose);
         });
-    }
-
-    /// <summary>All of a record's fields tell of the same take.</summary>
-    private static void AssertWhole(Holder holder)
-    {
-        int n = holder.Taken.Site.Line;
-        Assert.Equal((n, n, n, n), ((int)holder.Identity, holder.References, (int)holder.Bytes, (int)holder.Kind));
-        Assert.True(holder.Touched is not { } touched || touched.Site.Line == 10 + n || touched.Site.Line == 20 + n, holder.ToString());
     }
 }
