@@ -83,7 +83,7 @@ public sealed class LedgerTests
     }
 
     [Fact]
-    public void No_reader_sees_a_mixture_of_two_takes_or_of_two_touches()
+    public void No_reader_sees_a_mixture_of_two_takes()
     {
         Explorer.Explore(static scene =>
         {
@@ -116,6 +116,32 @@ public sealed class LedgerTests
                     Assert.Equal((int)conflict.Kind, taken.Site.Line);
                     Assert.Equal(30 + taken.Site.Line, end.Site.Line);
                 }
+            });
+            scene.AtEnd(() => Assert.True(store.Verify()));
+            scene.Afterwards(store.Dispose);
+        });
+    }
+
+    [Fact]
+    public void No_reader_sees_a_mixture_of_two_touches()
+    {
+        Explorer.Explore(static scene =>
+        {
+            LedgerStore store = new();
+            uint ticket = store.Take(Identity, 1, 8, HolderKind.Page, "Taker.cs", 1, "Take");
+            Assert.True(store.Touch(ticket, "Toucher.cs", 2, "Touch"));
+            int first = Environment.CurrentManagedThreadId;
+            int second = 0;
+            scene.Thread("toucher", () =>
+            {
+                second = Environment.CurrentManagedThreadId;
+                Assert.True(store.Touch(ticket, "Toucher.cs", 3, "Touch"));
+            });
+            scene.Thread("reader", () =>
+            {
+                // A stamp is a line and a thread: both of the same touch.
+                HolderStamp stamp = store.Find(ticket)!.Touched!.Value;
+                Assert.Equal(stamp.Site.Line == 2 ? first : second, stamp.ThreadId);
             });
             scene.AtEnd(() => Assert.True(store.Verify()));
             scene.Afterwards(store.Dispose);

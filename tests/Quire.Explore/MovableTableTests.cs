@@ -158,6 +158,34 @@ public sealed unsafe class MovableTableTests
     }
 
     [Fact]
+    public void A_reference_taken_through_a_pin_keeps_the_page_where_it_is_until_it_is_put()
+    {
+        Explorer.Explore(static scene =>
+        {
+            Lent lent = new(1);
+            MovablePage page = lent.Pages[0];
+            scene.Thread("referrer", () =>
+            {
+                PagePin pin = page.Pin();
+                Page mine = pin.Page.Get();
+                pin.Unpin();
+                Assert.True(MovableTable.TryLocate(page.Index, page.Generation, out ulong identity));
+                Assert.Equal(mine._identity, identity);
+                mine.Put();
+            });
+            scene.Thread("pinner", () => Increment(page));
+            scene.Thread("mover", () =>
+            {
+                PagePin pin = page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan);
+                Assert.False(lent.IsLent(page));
+                pin.Unpin();
+            });
+            scene.AtEnd(() => lent.End());
+            scene.Afterwards(lent.Close);
+        });
+    }
+
+    [Fact]
     public void A_free_in_the_middle_of_a_migration_wins_or_waits_and_the_page_goes_once()
     {
         Explorer.Explore(static scene =>

@@ -74,7 +74,12 @@ public sealed unsafe class PageFragmentCacheTests
                     mine.Put();
                 }
             });
-            scene.AtEnd(cache.End);
+            scene.AtEnd(() =>
+            {
+                // Where the frame is used again, it is another page: the first one's handles are stale.
+                Assert.All(cache.Out, fragment => Assert.NotEqual(page, fragment.Page));
+                cache.End();
+            });
             scene.Afterwards(cache.Allocator.Dispose);
         });
     }

@@ -59,6 +59,7 @@ internal unsafe struct MagazineBlock
         if (Atomic.LoadAcquire(ref _revoked) == 0 && (count = _count) != 0)
         {
             page = (PageDescriptor*)_slots[--count];
+            Atomic.Point();
             _count = count;
         }
 
@@ -77,6 +78,7 @@ internal unsafe struct MagazineBlock
         {
             page->Summary = PageDescriptor.PlainInMagazine;
             _slots[count] = (ulong)page;
+            Atomic.Point();
             _count = count + 1;
         }
 
@@ -94,6 +96,7 @@ internal unsafe struct MagazineBlock
             taken = Math.Min(pages.Length, _count);
             Span<nint> slots = Slots(_count);
             slots[..taken].CopyTo(pages);
+            Atomic.Point();
             slots[taken..].CopyTo(slots);
             _count -= taken;
         }
@@ -124,6 +127,7 @@ internal unsafe struct MagazineBlock
         {
             taken = _count;
             Slots(taken).CopyTo(pages);
+            Atomic.Point();
             _count = 0;
         }
 

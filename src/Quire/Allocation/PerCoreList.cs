@@ -55,6 +55,7 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
         {
             PageDescriptor* page = (PageDescriptor*)pointer;
             MigrateType type = BuddyZone.BlockTypeOf(page->Frame);
+            Atomic.Point();
             if (type == MigrateType.Isolated || _closed)
             {
                 GiveToZone(page);

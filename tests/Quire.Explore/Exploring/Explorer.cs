@@ -9,8 +9,8 @@ namespace Quire.Explore;
 /// Runs a scene under many schedules: half of them random walks, half PCT of depth 2 to 4. A failure names its schedule and shows the trace of its points.
 /// </summary>
 /// <remarks>
-/// Two variables of the environment: <c>QUIRE_EXPLORE_SCHEDULE</c> (what a failure names) makes a test run that one schedule alone and show its trace;
-/// <c>QUIRE_EXPLORE_SEED</c> begins at other seeds than 1.
+/// Variables of the environment: <c>QUIRE_EXPLORE_SCHEDULE</c> (what a failure names) makes a test run that one schedule alone and show its trace;
+/// <c>QUIRE_EXPLORE_SECONDS</c> explores for so long a scene; <c>QUIRE_EXPLORE_SEED</c> begins at other seeds than 1.
 /// </remarks>
 internal static class Explorer
 {
@@ -22,14 +22,17 @@ internal static class Explorer
     private const int ReplayEvery = 100;
 
     /// <summary>On a machine that has no time, fewer schedules than asked for are enough, but never fewer than <see cref="LeastSchedules"/>.</summary>
-    private static readonly TimeSpan s_budget = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_budget = TimeSpan.FromSeconds(1.2);
+
+    /// <summary>Asked for by the environment: as many schedules as fit.</summary>
+    private static readonly double? s_seconds = Environment.GetEnvironmentVariable("QUIRE_EXPLORE_SECONDS") is { } seconds ? double.Parse(seconds, CultureInfo.InvariantCulture) : null;
 
     static Explorer() => Atomic.Explorer = new Seam();
 
     /// <summary>Explores; fails the test with the first bad run.</summary>
     internal static void Explore(Action<Scene> build, int schedules = 5000, int mostSteps = 4000)
     {
-        string? failure = FindFailure(build, schedules, mostSteps, out _);
+        string? failure = FindFailure(build, s_seconds is null ? schedules : int.MaxValue, mostSteps, out _);
         if (failure is not null)
         {
             Assert.Fail(failure);
@@ -51,14 +54,16 @@ internal static class Explorer
         int seed = int.Parse(Environment.GetEnvironmentVariable("QUIRE_EXPLORE_SEED") ?? "1", CultureInfo.InvariantCulture);
         bad = new Schedule(seed, 0, 0);
         Run run = Play(build, bad, mostSteps, traced: false);
-        if (run.Failure is not null)
+        if (run.Failure is { } atOnce)
         {
-            return Explain(build, bad, 0, mostSteps, run);
+            run = Play(build, bad, mostSteps, traced: false);
+            return run.Failure is null ? Report($"{atOnce} (Only in the first run of the process.)", bad, 0, []) : Explain(build, bad, 0, mostSteps, run);
         }
 
         int length = 0;
+        int played = 0;
         long began = Stopwatch.GetTimestamp();
-        for (int i = 0; i < schedules && (i < LeastSchedules || Stopwatch.GetElapsedTime(began) < s_budget); i++)
+        for (int i = 0; i < schedules && (i < LeastSchedules || Stopwatch.GetElapsedTime(began).TotalSeconds < (s_seconds ?? s_budget.TotalSeconds)); i++)
         {
             bad = i % 2 == 0 ? new Schedule(seed + i, 0, 0) : new Schedule(seed + i, 2 + (i / 2 % (MostDepth - 1)), length);
             run = Play(build, bad, mostSteps, traced: false);
@@ -67,6 +72,7 @@ internal static class Explorer
                 return Explain(build, bad, i + 1, mostSteps, run);
             }
 
+            played++;
             length = Math.Max(length, run.Steps);
             if (i % ReplayEvery == 0 && !Play(build, bad, mostSteps, traced: false).Choices.SequenceEqual(run.Choices))
             {
@@ -74,7 +80,7 @@ internal static class Explorer
             }
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"runs of up to {length} steps, {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{played} runs of up to {length} steps, {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s");
         return null;
     }
 
