@@ -86,48 +86,54 @@ public class WaitingTests
         page.Pin(PinDuration.Short, TimeSpan.Zero).Unpin();
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public unsafe void Who_could_not_make_itself_known_as_waiting_looks_again_by_itself(bool longTerm)
+    [Fact]
+    public void A_long_term_pin_that_could_not_make_itself_known_as_waiting_looks_again_by_itself()
     {
         using AreaFixture world = new();
         MovablePage page = world.Add();
         PagePin pin = default;
         AreaFixture.Start("pinner", () => pin = page.Pin()).Join();
-        Assert.True(MovableTable.TryLocate(page.Index, page.Generation, out ulong identity));
-        int wanters = 0;
-        while (MovableTable.TryWant(PageMap.DescriptorOf(identity), out _, out _))
-        {
-            wanters++;
-        }
-
-        Assert.Equal(1023, wanters);
+        int wanters = WantAsOftenAsCanBe(page);
         using ManualResetEventSlim ended = new();
         TestThread waiter = AreaFixture.Start("waiter", () =>
         {
-            if (longTerm)
-            {
-                page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan).Unpin();
-            }
-            else
-            {
-                world.Area.Release(world.Area.Allocate(1024, deadline: Timeout.InfiniteTimeSpan));
-            }
-
+            page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan).Unpin();
             ended.Set();
         });
         Thread.Sleep(50);
-        for (int i = 0; i < wanters; i++)
-        {
-            MovableTable.EndWant(page.Index, page.Generation);
-        }
+        EndWants(page, wanters);
 
         // At once after the last want: nobody is told of this end, unless the waiter was quick to make itself known, which is as good.
         pin.Unpin();
         Assert.True(ended.Wait(TimeSpan.FromSeconds(5)), "nobody woke the waiter, and it did not look again");
         waiter.Join();
         Assert.Equal(-1, world.IndexOf(page));
+    }
+
+    [Fact]
+    public void An_attempt_that_could_not_make_itself_known_as_waiting_counts_on_no_signal()
+    {
+        using AreaFixture world = new();
+        MovablePage page = world.Add();
+        PagePin pin = default;
+        AreaFixture.Start("pinner", () => pin = page.Pin()).Join();
+        RangeAttempt attempt = new(world.Area, world.Area.FirstFrame, 1024);
+        attempt.Isolate();
+        Assert.True(attempt.TryReserveDestinations(out _));
+        int wanters = WantAsOftenAsCanBe(page);
+        attempt.Settle();
+        Assert.Equal(1, attempt.LeftCount);
+        Assert.False(attempt.IsOnlyPinned);
+
+        // With room again it makes itself known, and the end of the pin is signalled.
+        EndWants(page, wanters);
+        attempt.Settle();
+        Assert.True(attempt.IsOnlyPinned);
+        long version = MovableTable.Migrators.Version;
+        pin.Unpin();
+        Assert.NotEqual(version, MovableTable.Migrators.Version);
+        attempt.Undo();
+        world.Verify();
     }
 
     [Fact]
@@ -268,6 +274,27 @@ public class WaitingTests
             later.Join();
             own.Unpin();
         }).Join();
+    }
+
+    private static unsafe int WantAsOftenAsCanBe(MovablePage page)
+    {
+        Assert.True(MovableTable.TryLocate(page.Index, page.Generation, out ulong identity));
+        int wanters = 0;
+        while (MovableTable.TryWant(PageMap.DescriptorOf(identity), out _, out _))
+        {
+            wanters++;
+        }
+
+        Assert.Equal(1023, wanters);
+        return wanters;
+    }
+
+    private static void EndWants(MovablePage page, int wanters)
+    {
+        for (int i = 0; i < wanters; i++)
+        {
+            MovableTable.EndWant(page.Index, page.Generation);
+        }
     }
 
     /// <summary>How long something takes, on a thread of its own, so that one that never ends fails the test.</summary>
