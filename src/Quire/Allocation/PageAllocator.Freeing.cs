@@ -92,7 +92,7 @@ public sealed unsafe partial class PageAllocator
             throw PageBug.ForeignPage(head, Name);
         }
 
-        Page.PutSlow(page._identity, page.Ticket, 1, temperature, "Free", file, line, member);
+        Page.PutSlow(page._identity, page.MarkedTicket, 1, temperature, "Free", file, line, member);
     }
 
     /// <summary>A page in use whose count can't be right is kept out of use for good, whoever still holds it (the kernel leaks a bad page on purpose).</summary>

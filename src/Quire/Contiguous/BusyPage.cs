@@ -8,7 +8,7 @@ public enum BusyReason
     /// <summary>A short pin did not end in time.</summary>
     Pinned,
 
-    /// <summary>The thread that asked holds it itself, so there is nothing to wait for.</summary>
+    /// <summary>The thread that asked holds it itself, and nobody else does, so there is nothing to wait for.</summary>
     HeldByCaller,
 
     /// <summary>A long-term pin.</summary>
@@ -22,6 +22,9 @@ public enum BusyReason
 
     /// <summary>It stayed on its way between two lists: its thread lost its core there.</summary>
     InTransit,
+
+    /// <summary>Its count was brought to 0 by <see cref="PageRef"/>, and it was not freed: <see cref="PageAllocator.FreeUnreferenced"/> is missing.</summary>
+    Unreferenced,
 }
 
 /// <summary>One page that kept a contiguous allocation from its range.</summary>
@@ -68,6 +71,7 @@ public sealed record BusyPage(uint FrameNumber, int Count, int ExpectedCount, Bu
         BusyReason.LongTermPinned => "long-term pinned",
         BusyReason.Referenced => "referenced beyond a pin",
         BusyReason.FreedButReferenced => "freed, but referenced",
+        BusyReason.Unreferenced => "at count 0, but not freed",
         _ => "in transit",
     };
 }

@@ -8,7 +8,10 @@ internal static unsafe class BusyPages
         page->State == PageState.InUse && (page->Mapping == 0 || PageRef.Count(page) > 1);
 
     /// <summary>Those of the given frames that are busy at this moment, by frame number, each with all its holders.</summary>
-    internal static List<BusyPage> Of(IEnumerable<uint> frames, int callerThread)
+    /// <param name="frames">Frames of order 0.</param>
+    /// <param name="callerThread">Who asks: <see cref="Ledger.CurrentThread"/>.</param>
+    /// <param name="all">Also those that nobody holds: for who has waited long enough for them.</param>
+    internal static List<BusyPage> Of(IEnumerable<uint> frames, uint callerThread, bool all = false)
     {
         SortedSet<uint> wanted = [.. frames];
         Dictionary<uint, List<Holder>> holders = [];
@@ -38,19 +41,35 @@ internal static unsafe class BusyPages
             entries.Sort(static (a, b) => b.Taken.Age.CompareTo(a.Taken.Age));
             int expected = mapping == 0 ? 0 : 1;
             bool held = state == PageState.InUse && (count > expected || pins != 0);
-            if (held || state is PageState.Moving or PageState.PerCore)
+            if (held || all || state is PageState.Moving or PageState.PerCore)
             {
-                busy.Add(new BusyPage(frame, count, expected, held ? Judge(entries, pins, mapping, callerThread) : BusyReason.InTransit, new PageHolders(frame, count, entries)));
+                BusyReason reason = held ? Judge(entries, pins, mapping, callerThread)
+                    : state == PageState.InUse && PageRef.IsFree(PageMap.Descriptor(frame)) ? BusyReason.Unreferenced
+                    : BusyReason.InTransit;
+                busy.Add(new BusyPage(frame, count, expected, reason, new PageHolders(frame, count, entries)));
             }
         }
 
         return busy;
     }
 
-    private static BusyReason Judge(List<Holder> holders, int pins, int mapping, int callerThread) =>
-        holders.Exists(holder => holder.Kind != HolderKind.Movable && holder.Current.ThreadId == callerThread) ? BusyReason.HeldByCaller
+    /// <summary>
+    /// True where a pin that this thread took may well be ended by another: code that awaits goes on on any thread of the pool. Such a pin gets the
+    /// time that the rule gives it; elsewhere it is no use to wait for the thread's own pins.
+    /// </summary>
+    internal static bool OwnPinsMayEndElsewhere => Thread.CurrentThread.IsThreadPoolThread;
+
+    private static BusyReason Judge(List<Holder> holders, int pins, int mapping, uint callerThread) =>
+        IsHeldBy(callerThread, holders) ? BusyReason.HeldByCaller
         : holders.Exists(static holder => holder.Kind == HolderKind.LongTermPin) ? BusyReason.LongTermPinned
         : pins != 0 ? BusyReason.Pinned
         : mapping != 0 ? BusyReason.Referenced
         : BusyReason.FreedButReferenced;
+
+    /// <summary>True where all that keep a page from moving answer to one thread: as long as there are others, their ends are to be waited for.</summary>
+    private static bool IsHeldBy(uint thread, List<Holder> holders)
+    {
+        List<Holder> blocking = holders.FindAll(static holder => holder.Kind != HolderKind.Movable);
+        return thread != 0 && blocking.Count != 0 && blocking.TrueForAll(holder => holder.CurrentThread == thread);
+    }
 }

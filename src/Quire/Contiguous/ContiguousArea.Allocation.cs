@@ -12,7 +12,7 @@ public sealed unsafe partial class ContiguousArea
     private static readonly TimeSpan s_lookAgain = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan s_lookAgainAtLeast = TimeSpan.FromMilliseconds(16);
 
-    /// <summary>Busy without a holder is a retry: a page in transit is waited for this long whatever the deadline.</summary>
+    /// <summary>Busy without a holder is a retry: a page that nobody holds is waited for this long past the deadline.</summary>
     private static readonly TimeSpan s_transitBound = TimeSpan.FromMilliseconds(100);
 
     private long _allocations;
@@ -150,7 +150,7 @@ public sealed unsafe partial class ContiguousArea
     {
         private readonly long _began = Stopwatch.GetTimestamp();
         private readonly HashSet<uint> _hopeless = [];
-        private readonly Deadline _transitUntil = Deadline.In(s_transitBound);
+        private Deadline? _transitUntil;
         private int _tried;
         private bool _fewestLent;
 
@@ -273,7 +273,6 @@ public sealed unsafe partial class ContiguousArea
         {
             again = false;
             bool asked = false;
-            SpinWait spin = default;
             TimeSpan lookAgain = s_lookAgain;
             Deadline patience = Deadline.In(MovablePage.ShortPinBound);
             while (true)
@@ -301,32 +300,37 @@ public sealed unsafe partial class ContiguousArea
                 {
                     asked = true;
                     area.Allocator.AwaitTrimmer();
-                    List<BusyPage> own = OwnPages(attempt);
-                    if (own.Count != 0)
+                    if (!BusyPages.OwnPinsMayEndElsewhere && IsHopeless(attempt))
                     {
-                        _hopeless.UnionWith(own.Select(static page => page.FrameNumber));
                         again = !isRemoval;
-                        return isRemoval ? Failed(ContiguousFailureKind.Busy, BusyPages.Of(attempt.LeftFrames, Environment.CurrentManagedThreadId)) : null;
+                        return isRemoval ? Failed(ContiguousFailureKind.Busy, BusyPages.Of(attempt.LeftFrames, Ledger.CurrentThread)) : null;
                     }
 
                     continue;
                 }
 
-                if (until.IsOver && (!attempt.HasTransit || _transitUntil.IsOver))
+                if (until.IsOver)
                 {
-                    List<BusyPage> busy = BusyPages.Of(attempt.LeftFrames, Environment.CurrentManagedThreadId);
-                    if (busy.Count != 0)
+                    // Busy, and no holder: it lets go this moment, or is in transit. That is a retry, though not for ever.
+                    Deadline last = _transitUntil ??= Deadline.In(s_transitBound);
+                    List<BusyPage> busy = BusyPages.Of(attempt.LeftFrames, Ledger.CurrentThread, all: last.IsOver);
+                    if (last.IsOver || (busy.Count == attempt.LeftCount && busy.TrueForAll(static page => page.Reason != BusyReason.InTransit)))
                     {
                         return Failed(ContiguousFailureKind.Busy, busy);
                     }
 
-                    // Busy, and no holder: they let go this moment.
-                    spin.SpinOnce();
+                    MovableTable.Migrators.Wait(version, Deadline.Earlier(last, Deadline.In(s_lookAgain)));
                     continue;
                 }
 
                 if (patience.IsOver)
                 {
+                    if (IsHopeless(attempt))
+                    {
+                        again = !isRemoval;
+                        return isRemoval ? Failed(ContiguousFailureKind.Busy, BusyPages.Of(attempt.LeftFrames, Ledger.CurrentThread)) : null;
+                    }
+
                     // A pin that lasts this long breaks the rule: nobody says when it ends. A range that is free of pins now is better.
                     if (!isRemoval && area.HasQuietRange(pages, alignment, _hopeless, start))
                     {
@@ -337,7 +341,7 @@ public sealed unsafe partial class ContiguousArea
                     patience = Deadline.In(MovablePage.ShortPinBound);
                 }
 
-                Deadline wake = until.IsOver ? _transitUntil : Deadline.Earlier(until, patience);
+                Deadline wake = Deadline.Earlier(until, patience);
                 if (!attempt.IsOnlyPinned)
                 {
                     wake = Deadline.Earlier(wake, Deadline.In(lookAgain));
@@ -349,15 +353,17 @@ public sealed unsafe partial class ContiguousArea
             }
         }
 
-        /// <summary>Pages that the calling thread holds itself: no use to wait for those. The ledger is asked only where there can be any.</summary>
-        private static List<BusyPage> OwnPages(RangeAttempt attempt)
+        /// <summary>True where the calling thread alone holds pages of the range: no use to wait for those. The ledger is asked only where there can be any.</summary>
+        private bool IsHopeless(RangeAttempt attempt)
         {
             if (!PinThread.Current.HoldsAny && !Tracking.Active)
             {
-                return [];
+                return false;
             }
 
-            return BusyPages.Of(attempt.LeftFrames, Environment.CurrentManagedThreadId).FindAll(static page => page.Reason == BusyReason.HeldByCaller);
+            List<BusyPage> own = BusyPages.Of(attempt.LeftFrames, Ledger.CurrentThread).FindAll(static page => page.Reason == BusyReason.HeldByCaller);
+            _hopeless.UnionWith(own.Select(static page => page.FrameNumber));
+            return own.Count != 0;
         }
 
         private ContiguousFailure Failed(ContiguousFailureKind kind, IReadOnlyList<BusyPage>? busy = null, AllocationFailure reason = AllocationFailure.None) => new()

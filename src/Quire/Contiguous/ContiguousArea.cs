@@ -213,7 +213,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
     private List<BusyPage> BusyNow() =>
         BusyPages.Of(
             Enumerable.Range((int)_first, Pages).Select(static frame => (uint)frame).Where(static frame => BusyPages.IsBusy(PageMap.Descriptor(frame))),
-            Environment.CurrentManagedThreadId);
+            Ledger.CurrentThread);
 
     private PagesStillHeldException StillHeld()
     {

@@ -81,6 +81,7 @@ public sealed record ContiguousFailure
 
     private string Advice() =>
         BusyPages.Any(static page => page.Reason == BusyReason.HeldByCaller) ? "end your own pins before you allocate; one handed to another thread should be taken over there with Transfer."
+        : BusyPages.Any(static page => page.Reason == BusyReason.Unreferenced) ? "a page that PageRef brought to 0 is freed by its allocator's FreeUnreferenced, by whoever read the 0."
         : BusyPages.Any(static page => page.Untracked > 0) ? "keep tracking on (Holders.Track) to have the untracked references named."
         : BusyPages.Any(static page => page.Reason == BusyReason.Pinned) ? $"a short pin must end within {HolderTable.Duration(MovablePage.ShortPinBound)}: end those above sooner, or take them as PinDuration.LongTerm, which moves the page out of the area first."
         : BusyPages.Count == 0 ? "allow a longer deadline."

@@ -8,14 +8,22 @@ internal static unsafe class LongTermPinning
     /// <summary>What no signal comes for (a reference without a pin, a page in transit) is looked at again after this.</summary>
     private static readonly TimeSpan s_lookAgain = TimeSpan.FromMilliseconds(2);
 
+    /// <summary>Busy without a holder is a retry: a page that nobody holds is waited for this long past the deadline.</summary>
+    private static readonly TimeSpan s_transitBound = TimeSpan.FromMilliseconds(100);
+
     internal static PagePin Pin(MovablePage page, PinDuration duration, TimeSpan? deadline, string file, int line, string member)
     {
+        TimeSpan time = Deadline.Checked(deadline, MovablePage.DefaultDeadline);
+        if (duration == PinDuration.Short)
+        {
+            return MovableTable.Pin(page.Index, page.Generation, HolderKind.Pin, file, line, member);
+        }
+
         if (duration != PinDuration.LongTerm)
         {
             throw new ArgumentOutOfRangeException(nameof(duration), duration, "A pin is Short or LongTerm.");
         }
 
-        TimeSpan time = Deadline.Checked(deadline, MovablePage.DefaultDeadline);
         if (!MovableTable.TryLocate(page.Index, page.Generation, out ulong identity))
         {
             throw MovableBug.Stale(page.Index, page.Generation, "Pin", file, line, member);
@@ -30,14 +38,16 @@ internal static unsafe class LongTermPinning
         return MovableTable.Pin(page.Index, page.Generation, HolderKind.LongTermPin, file, line, member);
     }
 
-    private static bool IsLent(ulong identity) => BuddyZone.BlockTypeOf(PageIdentity.Frame(identity)) >= MigrateType.Contiguous;
-
-    private static void MoveOut(MovablePage page, TimeSpan time, string file, int line, string member)
+    internal static void MoveOut(MovablePage page, TimeSpan time, string file, int line, string member)
     {
-        Deadline until = Deadline.In(time);
-        long began = Stopwatch.GetTimestamp();
-        MovableTable.TryLocate(page.Index, page.Generation, out ulong identity);
-        PageAllocator allocator = (PageAllocator)PageOwners.Allocators.Find(PageMap.DescriptorOf(identity)->Owner)!;
+        // Whoever frees the page meanwhile may dispose its allocator too: then there is no owner to find.
+        PageAllocator? allocator = MovableTable.TryLocate(page.Index, page.Generation, out ulong identity)
+            ? (PageAllocator?)PageOwners.Allocators.Find(PageMap.DescriptorOf(identity)->Owner)
+            : null;
+        if (allocator is null)
+        {
+            throw MovableBug.Stale(page.Index, page.Generation, "Pin", file, line, member);
+        }
 
         // The destination first: whoever waits for pins must not fail afterwards for want of a page.
         if (allocator.TakeDestinations(1, out uint destination, out AllocationFailure failure) == 0)
@@ -45,7 +55,8 @@ internal static unsafe class LongTermPinning
             throw PageAllocationException.For(failure, $"A long-term pin needs a page outside the contiguous area to move the data to, and allocator '{allocator.Name}' has none: {failure}.");
         }
 
-        uint index = 0, generation = 0;
+        bool wants = false;
+        Patience patience = new(allocator, time);
         try
         {
             while (true)
@@ -62,63 +73,87 @@ internal static unsafe class LongTermPinning
                     return;
                 }
 
-                MoveOutcome outcome = MovableTable.TryMigrate(source, PageMap.Descriptor(destination), index == 0 ? 0 : MovableWord.OneWanter);
+                MoveOutcome outcome = MovableTable.TryMigrate(source, PageMap.Descriptor(destination), wants ? MovableWord.OneWanter : 0, identity);
                 if (outcome == MoveOutcome.Moved)
                 {
-                    (index, destination) = (0, 0);
+                    (wants, destination) = (false, 0);
                     PageRef.Unfreeze(source, 0);
                     PageOwners.Allocators.Find(source->Owner)!.Release(source, PageTemperature.Cold);
                     return;
                 }
 
-                if (index == 0 && MovableTable.TryWant(source, out uint wantedIndex, out generation))
+                if (!wants && MovableTable.TryWant(page.Index, page.Generation))
                 {
                     // From here on new pins wait; look once more, since the last one may have ended just before.
-                    index = wantedIndex;
-                    ThrowIfHopeless(allocator, source, outcome, time, began, until);
+                    wants = true;
                     continue;
                 }
 
-                ThrowIfHopeless(allocator, source, outcome, time, began, until);
-
-                // Signals come to wanters only. Who could not become one has most likely looked at pins on the data's next place: somebody else moved it.
-                bool signalled = outcome == MoveOutcome.Pinned && index != 0;
-                MovableTable.Migrators.Wait(version, signalled ? until : Deadline.Earlier(until, Deadline.In(s_lookAgain)));
+                // The end of a pin is signalled to those that had made themselves known: who could not, looks again by the clock.
+                patience.ThrowIfHopeless(source, outcome);
+                MovableTable.Migrators.Wait(version, patience.Next(isSignalled: wants && outcome == MoveOutcome.Pinned));
             }
         }
         finally
         {
-            if (index != 0)
+            if (wants)
             {
-                MovableTable.EndWant(index, generation);
+                MovableTable.EndWant(page.Index, page.Generation);
             }
 
             allocator.FreeDestinations(destination);
         }
     }
 
-    private static void ThrowIfHopeless(PageAllocator allocator, PageDescriptor* source, MoveOutcome outcome, TimeSpan time, long began, Deadline until)
+    private static bool IsLent(ulong identity) => BuddyZone.BlockTypeOf(PageIdentity.Frame(identity)) >= MigrateType.Contiguous;
+
+    /// <summary>How long to wait on, and for what.</summary>
+    private struct Patience(PageAllocator allocator, TimeSpan time)
     {
-        bool own = PinThread.Current.HoldsAny || Tracking.Active;
-        if (outcome == MoveOutcome.InTransit || (!own && !until.IsOver))
+        private readonly long _began = Stopwatch.GetTimestamp();
+        private readonly Deadline _until = Deadline.In(time);
+        private Deadline _ownUntil = BusyPages.OwnPinsMayEndElsewhere ? Deadline.In(MovablePage.ShortPinBound) : Deadline.In(TimeSpan.Zero);
+        private Deadline? _transitUntil;
+
+        internal readonly Deadline Next(bool isSignalled)
         {
-            return;
+            Deadline again = Deadline.In(s_lookAgain);
+            return _until.IsOver || !isSignalled ? again
+                : _ownUntil.IsOver ? _until
+                : Deadline.Earlier(_until, _ownUntil);
         }
 
-        List<BusyPage> busy = BusyPages.Of([source->Frame], Environment.CurrentManagedThreadId);
-        if (busy.Count != 0 && (until.IsOver || busy[0].Reason == BusyReason.HeldByCaller))
+        internal void ThrowIfHopeless(PageDescriptor* source, MoveOutcome outcome)
         {
-            throw new ContiguousBusyException(
-                $"A long-term pin could not move its page out of the area within {HolderTable.Duration(time)}. ",
-                new ContiguousFailure
-                {
-                    Kind = ContiguousFailureKind.Busy,
-                    Area = allocator.Name,
-                    Pages = 1,
-                    RangesTried = 1,
-                    Duration = Stopwatch.GetElapsedTime(began),
-                    BusyPages = busy,
-                });
+            bool isOver = _until.IsOver;
+            bool isLast = isOver && (_transitUntil ??= Deadline.In(s_transitBound)).IsOver;
+            bool mayBeOwn = _ownUntil.IsOver && (PinThread.Current.HoldsAny || Tracking.Active);
+            if (!isLast && (outcome == MoveOutcome.InTransit || (!isOver && !mayBeOwn)))
+            {
+                return;
+            }
+
+            List<BusyPage> busy = BusyPages.Of([source->Frame], Ledger.CurrentThread, all: isLast);
+            if (mayBeOwn && !isOver)
+            {
+                // Others' pins end; when they have, the caller's own may be all that is left.
+                _ownUntil = Deadline.In(MovablePage.ShortPinBound);
+            }
+
+            if (busy.Count != 0 && (isLast || (isOver && busy[0].Reason != BusyReason.InTransit) || busy[0].Reason == BusyReason.HeldByCaller))
+            {
+                throw new ContiguousBusyException(
+                    $"A long-term pin could not move its page out of the area within {HolderTable.Duration(time)}. ",
+                    new ContiguousFailure
+                    {
+                        Kind = ContiguousFailureKind.Busy,
+                        Area = allocator.Name,
+                        Pages = 1,
+                        RangesTried = 1,
+                        Duration = Stopwatch.GetElapsedTime(_began),
+                        BusyPages = busy,
+                    });
+            }
         }
     }
 }

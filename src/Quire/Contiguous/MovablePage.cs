@@ -84,16 +84,17 @@ public readonly struct MovablePage : IEquatable<MovablePage>
     /// <param name="duration">The promise that the caller makes.</param>
     /// <param name="deadline">
     /// For long-term pins: how long to wait for short pins in the way of moving the page out of its area, <see cref="DefaultDeadline"/> if null,
-    /// <see cref="TimeSpan.Zero"/> not at all. A short pin waits as long as <see cref="ShortPinBound"/> says, whatever is given here.
+    /// <see cref="TimeSpan.Zero"/> not at all, <see cref="Timeout.InfiniteTimeSpan"/> for ever. A short pin waits as long as <see cref="ShortPinBound"/> says, whatever is given here.
     /// </param>
     /// <param name="file">Filled in by the compiler.</param>
     /// <param name="line">Filled in by the compiler.</param>
     /// <param name="member">Filled in by the compiler.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The duration is none, or the deadline is negative and not <see cref="Timeout.InfiniteTimeSpan"/>.</exception>
     /// <exception cref="PageBugException">The page was freed.</exception>
     /// <exception cref="ContiguousBusyException">Long-term only: other pins kept the page in its area until the deadline; the message names them.</exception>
     /// <exception cref="PageAllocationException">Long-term only: there is no page outside the area to move to.</exception>
     public PagePin Pin(PinDuration duration = PinDuration.Short, TimeSpan? deadline = null, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        duration == PinDuration.Short
+        duration == PinDuration.Short && deadline is null
             ? MovableTable.Pin(_index, _generation, HolderKind.Pin, file, line, member)
             : LongTermPinning.Pin(this, duration, deadline, file, line, member);
 

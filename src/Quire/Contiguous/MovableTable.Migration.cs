@@ -25,7 +25,8 @@ internal static unsafe partial class MovableTable
     /// <param name="source">A head of order 0. On success it is left frozen, out of the table, for the caller to take or free.</param>
     /// <param name="destination">A page in use with count 1, the caller's. On success the table owns that reference.</param>
     /// <param name="wanters">0, or <see cref="MovableWord.OneWanter"/> where the caller is one of the entry's wanters: success ends that.</param>
-    internal static MoveOutcome TryMigrate(PageDescriptor* source, PageDescriptor* destination, ulong wanters)
+    /// <param name="expected">The page that it must still be, where the caller has no other hold on the frame; 0 for whatever is there.</param>
+    internal static MoveOutcome TryMigrate(PageDescriptor* source, PageDescriptor* destination, ulong wanters, ulong expected = 0)
     {
         uint index = (uint)Atomic.LoadAcquire(ref source->Mapping);
         MovableEntry* entry = Find(index);
@@ -44,7 +45,8 @@ internal static unsafe partial class MovableTable
 
             if (MovableWord.Pins(seen) != 0)
             {
-                return MoveOutcome.Pinned;
+                // Another page's pins, where the frame has a new one: their end is no news to who waits for the page that was expected.
+                return expected != 0 && Atomic.LoadAcquire(ref entry->Identity) != expected ? MoveOutcome.InTransit : MoveOutcome.Pinned;
             }
 
             // Happens before: full fence. From here on one migrator works on the page, no pin begins, and the entry is not freed.
@@ -59,10 +61,11 @@ internal static unsafe partial class MovableTable
 
         // The mapping was read without a right to it: the entry may be another page's by now.
         ulong identity = entry->Identity;
-        if (identity != source->Identity || !PageRef.Freeze(source, 1))
+        bool isOther = expected != 0 && identity != expected;
+        if (isOther || identity != source->Identity || !PageRef.Freeze(source, 1))
         {
             EndMigration(entry, index, 0);
-            return identity != Atomic.LoadAcquire(ref source->Identity) ? MoveOutcome.InTransit : MoveOutcome.Referenced;
+            return isOther || identity != Atomic.LoadAcquire(ref source->Identity) ? MoveOutcome.InTransit : MoveOutcome.Referenced;
         }
 
         Atomic.Point();
@@ -111,7 +114,27 @@ internal static unsafe partial class MovableTable
         return false;
     }
 
-    /// <summary>Takes a <see cref="TryWant"/> back; the last one to do so lets the pins go on that wait.</summary>
+    /// <summary>Makes new pins wait on an entry of which the caller has the handle, wherever its data is. False where it was freed, or has as many wanters as it can count.</summary>
+    internal static bool TryWant(uint index, uint generation)
+    {
+        MovableEntry* entry = Find(index);
+        ulong seen = entry == null ? 0 : Atomic.LoadAcquire(ref entry->Word);
+        while (MovableWord.IsLive(seen) && MovableWord.Generation(seen) == generation && (seen & MovableWord.WanterMask) != MovableWord.WanterMask)
+        {
+            // Happens before: full fence, as in the other.
+            ulong was = Atomic.CompareExchange(ref entry->Word, seen + MovableWord.OneWanter, seen);
+            if (was == seen)
+            {
+                return true;
+            }
+
+            seen = was;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes a want back; the last one to do so lets the pins go on that wait.</summary>
     internal static void EndWant(uint index, uint generation)
     {
         MovableEntry* entry = s_base + index;

@@ -39,8 +39,8 @@ public readonly unsafe struct PagePin
         ? new Span<byte>(PageMap.DescriptorOf(Identity)->Address, PageMap.FrameSize)
         : throw MovableBug.Ended(this, nameof(Span));
 
-    /// <summary>The page that has the data while it is pinned. It stands for the pin's reference and is not to be put; one taken from it with <see cref="Page.Get(string, int, string)"/> keeps the page from moving until it is put.</summary>
-    public Page Page => new(Identity, Ticket);
+    /// <summary>The page that has the data while it is pinned. It stands for the pin's reference: a put or free of it is refused, for the pin ends with <see cref="Unpin"/>; one taken from it with <see cref="Page.Get(string, int, string)"/> keeps the page from moving until it is put.</summary>
+    public Page Page => Page.OfPin(Identity, Ticket);
 
     /// <summary>Ends the pin (<c>unpin_user_page</c>). Wakes who waits for it.</summary>
     /// <exception cref="PageBugException">It ended before; the message names both places. Nothing was changed.</exception>

@@ -64,8 +64,15 @@ internal readonly struct Deadline
     internal int LeftMilliseconds =>
         _at == long.MaxValue ? Timeout.Infinite : (int)Math.Clamp(Math.Ceiling((_at - Atomic.Now()) * 1000.0 / Stopwatch.Frequency), 0, int.MaxValue);
 
-    internal static Deadline In(TimeSpan time) =>
-        time == Timeout.InfiniteTimeSpan ? Never : new(Atomic.Now() + (long)(time.TotalSeconds * Stopwatch.Frequency));
+    /// <summary>Later than the clock can count is never.</summary>
+    internal static Deadline In(TimeSpan time)
+    {
+        long now = Atomic.Now();
+        double ticks = time.TotalSeconds * Stopwatch.Frequency;
+
+        // Half the range: what is so large has lost its last bits in the double, and must not wrap.
+        return time == Timeout.InfiniteTimeSpan || ticks >= long.MaxValue / 2 - (double)now ? Never : new(now + (long)ticks);
+    }
 
     internal static Deadline Earlier(Deadline a, Deadline b) => a._at < b._at ? a : b;
 

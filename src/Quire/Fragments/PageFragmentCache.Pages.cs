@@ -63,7 +63,7 @@ public sealed unsafe partial class PageFragmentCache
     public static void Drain(Page page, int count, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        Page.PutSlow(page._identity, page.Ticket, count, PageTemperature.Hot, "Drain", file, line, member);
+        Page.PutSlow(page._identity, page.MarkedTicket, count, PageTemperature.Hot, "Drain", file, line, member);
     }
 
     /// <summary>Drops all the cache's references, on its current page and on those it retained (<c>page_frag_cache_drain</c>). Fragments that are out live on. The cache can be used again.</summary>

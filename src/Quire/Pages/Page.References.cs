@@ -125,7 +125,7 @@ public readonly unsafe partial struct Page
     }
 
     /// <summary>Drops the reference that this handle stands for; the last one frees the page (<c>put_page</c>).</summary>
-    /// <exception cref="PageBugException">The reference was dropped before. Nothing was changed; with the ledger on the message names both drops.</exception>
+    /// <exception cref="PageBugException">The reference was dropped before, or is a pin's, which ends with <see cref="PagePin.Unpin"/>. Nothing was changed; with the ledger on the message names both drops.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Put([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
@@ -180,6 +180,11 @@ public readonly unsafe partial struct Page
         if (head == null)
         {
             throw PageBug.Stale(identity, operation, file, line, member);
+        }
+
+        if ((ticket & PinMark) != 0)
+        {
+            throw PageBug.PutOfPin(head, (uint)ticket, operation, file, line, member);
         }
 
         if ((identity & PageIdentity.TrackedBit) == 0)

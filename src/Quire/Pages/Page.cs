@@ -39,6 +39,15 @@ public readonly unsafe partial struct Page : IEquatable<Page>
         _ticket = ticket;
     }
 
+    /// <summary>A handle that stands for a pin's reference: it is recorded like any other, and only the pin's own end may drop it.</summary>
+    internal static Page OfPin(ulong identity, uint ticket) => new(identity, ticket, PinMark);
+
+    private Page(ulong identity, uint ticket, ulong mark)
+        : this(identity, ticket) => _ticket |= ticket == 0 ? 0 : mark;
+
+    /// <summary>Above the ticket's 32 bits: the reference is a pin's.</summary>
+    private const ulong PinMark = 1ul << 32;
+
     /// <summary>The size of a frame, the smallest page: 4,096 bytes.</summary>
     public const int FrameSize = PageMap.FrameSize;
 
@@ -154,6 +163,9 @@ public readonly unsafe partial struct Page : IEquatable<Page>
     public static bool operator !=(Page left, Page right) => !left.Equals(right);
 
     internal uint Ticket => (uint)_ticket;
+
+    /// <summary>The ticket with its mark, as the put wants it.</summary>
+    internal ulong MarkedTicket => _ticket;
 
     internal bool IsTracked => (_identity & PageIdentity.TrackedBit) != 0;
 

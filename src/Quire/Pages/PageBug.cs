@@ -78,6 +78,12 @@ internal static unsafe class PageBug
     internal static PageBugException BiasNotThere(PageDescriptor* head, int bias, int count) =>
         Bug(head, $"Drain of {Name(head)}: the fragment cache has {bias} of its references, and its count is only {count}: a fragment of it was freed twice. The page is kept out of use.");
 
+    internal static PageBugException PutOfPin(PageDescriptor* head, uint ticket, string operation, string file, int line, string member)
+    {
+        string taken = Ledger.Find(ticket) is { } pin ? $" Pinned: {pin.Current}." : "";
+        return Bug(head, $"{operation} of {Name(head)} by a pin's handle: a pin is ended with Unpin, which drops its reference.{taken} This {operation.ToLowerInvariant()}: {new CallSite(file, line, member)}.");
+    }
+
     internal static PageBugException ForeignPage(PageDescriptor* head, string allocator) =>
         Bug(head, $"Free of {Name(head)} to allocator '{allocator}': it belongs to allocator '{PageOwners.Find(head->Owner)?.Name}'. Use Page.Put where the allocator is not known.");
 

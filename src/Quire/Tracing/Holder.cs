@@ -40,6 +40,9 @@ public sealed record Holder
     /// <summary>The ticket in the holder's handle.</summary>
     internal uint Ticket { get; init; }
 
+    /// <summary>The ledger's own number of the thread that answers for it now; unlike a managed thread id it is never used again.</summary>
+    internal uint CurrentThread { get; init; }
+
     /// <summary>The leak scope in which it was taken; 0 for none.</summary>
     internal int Scope { get; init; }
 

@@ -32,6 +32,9 @@ internal static class Ledger
     /// <inheritdoc cref="LedgerStore.Unmatched"/>
     internal static long Unmatched => s_store.Unmatched;
 
+    /// <inheritdoc cref="LedgerStore.CurrentThread"/>
+    internal static uint CurrentThread => s_store.CurrentThread;
+
     /// <inheritdoc cref="LedgerStore.Bytes"/>
     internal static long Bytes => s_store.Bytes;
 

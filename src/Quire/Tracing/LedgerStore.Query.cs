@@ -184,6 +184,7 @@ internal sealed unsafe partial class LedgerStore
         References = LedgerState.References(copy.State),
         Bytes = copy.Bytes,
         Kind = (HolderKind)copy.Kind,
+        CurrentThread = copy.Stamps == 0 ? copy.TakenThread : copy.LastThread,
         Taken = ShowStamp(copy.TakenSite, copy.TakenThread, copy.TakenAt, now),
         Touched = copy.Stamps == 0 ? null : ShowStamp(copy.LastSite, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
     };

@@ -195,6 +195,9 @@ internal sealed unsafe partial class LedgerStore : IDisposable
             && Atomic.CompareExchange(ref record->State, LedgerState.InPhase(state, LedgerState.Freed), state) == state;
     }
 
+    /// <summary>The calling thread's number in <see cref="Holder.CurrentThread"/>; 0 where it never took or released anything.</summary>
+    internal uint CurrentThread => LedgerRing.t_current is var ring && ring != null && ring->Store == _number ? ring->Thread : 0;
+
     /// <summary>Gives the records' memory back. Only for tests' ledgers, once nobody uses them.</summary>
     public void Dispose() => _records.Dispose();
 

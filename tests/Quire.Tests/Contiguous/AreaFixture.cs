@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Xunit;
 
@@ -11,6 +12,8 @@ internal sealed unsafe class AreaFixture : IDisposable
     internal static readonly TimeSpan Long = TimeSpan.FromSeconds(10);
 
     private readonly List<MovablePage> _pages = [];
+    private readonly Thread _thread = Thread.CurrentThread;
+    private Exception? _last;
 
     internal AreaFixture(int areaMiB = 4, int limitMiB = 64, bool zeroOnFree = false)
     {
@@ -22,6 +25,7 @@ internal sealed unsafe class AreaFixture : IDisposable
             TrimInterval = Timeout.InfiniteTimeSpan,
         });
         Area = ContiguousArea.Reserve(Allocator, (long)areaMiB << 20, "test area");
+        AppDomain.CurrentDomain.FirstChanceException += Note;
     }
 
     internal PageAllocator Allocator { get; }
@@ -138,7 +142,23 @@ internal sealed unsafe class AreaFixture : IDisposable
         Area.Verify();
     }
 
+    /// <summary>Where the checks fail because the test did, its own exception, which this one takes the place of, is in the message: it has the seed.</summary>
     public void Dispose()
+    {
+        AppDomain.CurrentDomain.FirstChanceException -= Note;
+        try
+        {
+            Close();
+        }
+        catch (Exception thrown) when (_last is not null)
+        {
+            throw new InvalidOperationException($"{thrown.Message}{Environment.NewLine}The last exception on the test's thread before that: {_last}", thrown);
+        }
+    }
+
+    private void Note(object? sender, FirstChanceExceptionEventArgs thrown) => _last = ReferenceEquals(Thread.CurrentThread, _thread) ? thrown.Exception : _last;
+
+    private void Close()
     {
         foreach (MovablePage page in _pages)
         {
