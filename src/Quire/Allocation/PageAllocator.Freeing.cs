@@ -160,6 +160,7 @@ public sealed unsafe partial class PageAllocator
         }
 
         head->Flags &= ~PageFlags.Movable;
+        PagePreparation.SettleTails(head);
         if (!PagePreparation.TryEndGeneration(head))
         {
             Retire(head, head->Order, PageState.Retired);

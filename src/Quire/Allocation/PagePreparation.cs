@@ -8,7 +8,7 @@ namespace Quire;
 /// </summary>
 /// <remarks>
 /// Generations: a page gets the highest that any of its frames had; its head moves one on when the page is freed or renewed in place, and handles to its
-/// tails have the head's. A frame that was a tail starts at what its head has come to since, which is above what it had in use. So no frame ever has a generation twice, and neither a
+/// tails have the head's; when it is freed they get what it had come to (<see cref="SettleTails"/>). A frame that was a tail starts one above. So no frame ever has a generation twice, and neither a
 /// handle to a head nor one to a tail ever means a later page.
 /// </remarks>
 internal static unsafe class PagePreparation
@@ -58,15 +58,25 @@ internal static unsafe class PagePreparation
     private static ulong Fresh(PageDescriptor* frame)
     {
         ulong own = frame->Identity;
-        if ((own & PageIdentity.TailBit) == 0)
+        return (PageIdentity.Unmarked(own) & ~(ulong)PageIdentity.FrameMask) + ((own & PageIdentity.TailBit) != 0 ? PageIdentity.GenerationOne : 0);
+    }
+
+    /// <summary>
+    /// Before a page's generation ends for good: its tails get the last one that handles to them had, if the page was renewed in place meanwhile. Each
+    /// frame then knows by itself where it stands, and does not have to ask a head that is in other hands, or worn out, by the time it is taken again.
+    /// </summary>
+    internal static void SettleTails(PageDescriptor* head)
+    {
+        if (head->Order == 0 || PageIdentity.Generation(head[1].Identity) == PageIdentity.Generation(head->Identity))
         {
-            return own & ~(ulong)PageIdentity.FrameMask;
+            return;
         }
 
-        // Handles to a tail have the generation that its head had in use. The old head has moved on since, by one at least when it was freed, and its
-        // new generation was never given to a handle of this frame. It may be in other hands by now: it is only higher for that.
-        ulong head = PageIdentity.Unmarked(Atomic.LoadAcquire(ref PageMap.HeadOf(frame)->Identity));
-        return Math.Max(PageIdentity.Unmarked(own) + PageIdentity.GenerationOne, head) & ~(ulong)PageIdentity.FrameMask;
+        ulong generation = head->Identity & ~(ulong)PageIdentity.FrameMask;
+        for (uint i = 1; i < 1u << head->Order; i++)
+        {
+            head[i].Identity = generation | (head->Frame + i) | PageIdentity.TailBit;
+        }
     }
 
     /// <summary>Ends the handles to a page that nobody holds any more. False where its generations are used up: it must be retired.</summary>

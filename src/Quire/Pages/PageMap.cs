@@ -114,10 +114,7 @@ internal static unsafe class PageMap
             for (uint i = 0; i < frames; i++)
             {
                 PageDescriptor* page = Descriptor(first + i);
-
-                // A tail's handles have its head's generation.
-                long highest = Math.Max(PageIdentity.Generation(page->Identity), PageIdentity.Generation(Descriptor(page->Head)->Identity));
-                long generation = Math.Min(PageIdentity.LastGeneration, highest + 1);
+                long generation = Math.Min(PageIdentity.LastGeneration, PageIdentity.Generation(page->Identity) + 1);
                 *page = default;
                 page->Identity = PageIdentity.Of(first + i, generation);
                 page->Head = first + i;
