@@ -85,7 +85,10 @@ public sealed unsafe partial class ContiguousArea : IDisposable
     /// <param name="member">Filled in by the compiler.</param>
     /// <returns>The range; its bytes are whatever was there, or zero with <see cref="PageAllocatorOptions.ZeroOnFree"/>.</returns>
     /// <exception cref="ContiguousNoSpaceException">No free run is long enough; nothing was tried.</exception>
-    /// <exception cref="ContiguousBusyException">Pages would not move until the deadline, or are held by the calling thread itself, which is told at once.</exception>
+    /// <exception cref="ContiguousBusyException">
+    /// Pages would not move until the deadline; or the calling thread alone holds one in every range: told at once, on a thread of the pool after
+    /// <see cref="MovablePage.ShortPinBound"/>, since a pin that it took may be ended by another after an <c>await</c>.
+    /// </exception>
     /// <exception cref="ContiguousNoMemoryException">There is no other memory to move pages to.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An argument is out of its range.</exception>
     /// <exception cref="ObjectDisposedException">The area or its allocator was disposed.</exception>
