@@ -1,7 +1,8 @@
 using Quire.Benchmarks.Bdn;
 using Quire.Benchmarks.Compare;
+using Quire.Benchmarks.Contiguous;
 
-const string Usage = "usage: " + CompareOptions.Usage + " | bdn [FILTER]";
+const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | bdn [FILTER]";
 
 switch (args)
 {
@@ -13,6 +14,14 @@ switch (args)
         }
 
         CompareCommand.Run(options);
+        return 0;
+
+    case ["contiguous"]:
+        for (int sample = 0; sample < 5; sample++)
+        {
+            Console.WriteLine(ContiguousCost.Measure(rounds: 15));
+        }
+
         return 0;
 
     case ["bdn", .. string[] rest]:

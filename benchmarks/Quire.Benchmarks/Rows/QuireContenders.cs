@@ -7,7 +7,7 @@ namespace Quire.Benchmarks.Rows;
 /// <remarks>
 /// Each row has an allocator of its own with default options, so that no row inherits what another left behind.
 /// What a contender needs disposed of goes to the row's <see cref="Owned"/>.
-/// A fresh fragment is written through the bytes that come with it, a page through its handle's address, which is Quire's to check.
+/// A fresh fragment or page is written through the bytes that come with it.
 /// </remarks>
 internal static class QuireContenders
 {
@@ -56,8 +56,8 @@ internal static class QuireContenders
 
         public Page Take()
         {
-            Page page = _allocator.Allocate();
-            *page.Address = 1;
+            Page page = _allocator.Allocate(out Span<byte> bytes);
+            bytes[0] = 1;
             return page;
         }
 

@@ -78,27 +78,64 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     {
         if (order == 0 && type == MigrateType.Unmovable && !Tracking.Active)
         {
-            MagazineBlock* magazine = MagazineBlock.t_current;
-            if (magazine != null && magazine->Owner == _id)
+            PageDescriptor* page = TryTakeHot();
+            if (page != null)
             {
-                PageDescriptor* page = magazine->Pop();
-                if (page != null)
-                {
-                    if (PageRef.TryInit(page))
-                    {
-                        page->Summary = PageDescriptor.PlainInUse;
-                        return new Page(page->Identity);
-                    }
-
-                    SetBadAside(page);
-                }
+                return new Page(page->Identity);
             }
         }
 
         return AllocateSlow(order, type, file, line, member);
     }
 
-    /// <summary>The same as <see cref="Allocate"/>, with the reason where there is no page.</summary>
+    /// <summary>A page from the thread's magazine, in use with count 1; null where there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private PageDescriptor* TryTakeHot()
+    {
+        MagazineBlock* magazine = MagazineBlock.t_current;
+        if (magazine != null && magazine->Owner == _id)
+        {
+            PageDescriptor* page = magazine->Pop();
+            if (page != null)
+            {
+                if (PageRef.TryInit(page))
+                {
+                    page->Summary = PageDescriptor.PlainInUse;
+                    return page;
+                }
+
+                SetBadAside(page);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes a page of order 0 and its bytes at once: the allocator has the descriptor in hand, so writing to a fresh page needs no second look at it.</summary>
+    /// <param name="bytes">The page's 4,096 bytes, as <see cref="Page.Span"/> would give them.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    /// <param name="member">Filled in by the compiler.</param>
+    /// <inheritdoc cref="Allocate(int, MigrateType, string, int, string)" path="/exception"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Page Allocate(out Span<byte> bytes, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    {
+        if (!Tracking.Active)
+        {
+            PageDescriptor* page = TryTakeHot();
+            if (page != null)
+            {
+                bytes = new Span<byte>(page->Address, PageMap.FrameSize);
+                return new Page(page->Identity);
+            }
+        }
+
+        Page slow = AllocateSlow(0, MigrateType.Unmovable, file, line, member);
+        bytes = slow.Span;
+        return slow;
+    }
+
+    /// <summary>The same as <see cref="Allocate(int, MigrateType, string, int, string)"/>, with the reason where there is no page.</summary>
     /// <exception cref="ArgumentOutOfRangeException">No such order, or a type that is not for callers.</exception>
     /// <exception cref="ObjectDisposedException">The allocator was disposed.</exception>
     public bool TryAllocate(out Page page, out AllocationFailure failure, int order = 0, MigrateType type = MigrateType.Unmovable, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")

@@ -6,6 +6,28 @@ namespace Quire.Tests.Allocation;
 public sealed unsafe class PageAllocatorTests
 {
     [Fact]
+    public void A_page_comes_with_its_own_bytes_with_and_without_the_magazine()
+    {
+        PageAllocator allocator = Trial.Allocator();
+        List<Page> pages = [];
+        for (int i = 0; i < 100; i++)
+        {
+            Page page = allocator.Allocate(out Span<byte> bytes);
+            Assert.True(bytes == page.Span);
+            bytes.Fill((byte)i);
+            pages.Add(page);
+        }
+
+        for (int i = 0; i < pages.Count; i++)
+        {
+            Assert.Equal(-1, pages[i].Span.IndexOfAnyExcept((byte)i));
+            allocator.Free(pages[i]);
+        }
+
+        PageOwnershipTests.AssertWhole(allocator);
+    }
+
+    [Fact]
     public void Orders_and_types_that_do_not_exist_are_refused()
     {
         PageAllocator allocator = Trial.Allocator();

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 
-namespace Quire.Tests.Contiguous;
+namespace Quire.Benchmarks.Contiguous;
 
 /// <summary>
 /// The measure of design 10: an area of 64 MiB, half of whose pages are movable and in use, taken in one piece, against <c>memcpy</c> of the bytes
-/// moved; sources and destinations warm in both. For the benchmarks to call, and to be run by hand.
+/// moved; sources and destinations warm in both.
 /// </summary>
 internal static unsafe class ContiguousCost
 {
@@ -20,7 +20,7 @@ internal static unsafe class ContiguousCost
             $"allocate {AllocateMilliseconds:0.00} ms, memcpy page by page {CopyPagesMilliseconds:0.00} ms (ratio {RatioToPages:0.00}), in one piece {CopyWholeMilliseconds:0.00} ms (ratio {RatioToWhole:0.00}), {PagesMoved} pages, {OverheadNanosecondsPerPage:0} ns a page beside the copy";
     }
 
-    /// <summary>The least of several rounds, each measured side by side: what a loaded machine adds is no property of either.</summary>
+    /// <summary>Medians of several rounds, each measured side by side.</summary>
     internal static Row Measure(int rounds)
     {
         const int AreaPages = 16384;
@@ -86,7 +86,8 @@ internal static unsafe class ContiguousCost
             }
         }
 
-        return new Row(allocations.Min(), pageCopies.Min(), wholeCopies.Min(), moved);
+        return new Row(Median(allocations), Median(pageCopies), Median(wholeCopies), moved);
     }
 
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }
