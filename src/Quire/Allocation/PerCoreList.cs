@@ -28,7 +28,7 @@ internal sealed unsafe class PerCoreList(BuddyZone zone)
     /// <summary>Frames on this list now; exact while nothing changes it.</summary>
     internal int Frames => _lists.Sum(static list => list.Count);
 
-    /// <summary>Fills <paramref name="pages"/> from the front, then from the buddy lists; returns how many it got. Each is in state Moving and a head of order 0.</summary>
+    /// <summary>Fills <paramref name="pages"/> from the front, then from the buddy lists; returns how many it got. Each is in state Moving; those from the buddy lists are yet to be made pages.</summary>
     internal int Take(Span<nint> pages, MigrateType type)
     {
         int got = 0;
