@@ -8,7 +8,7 @@ public sealed unsafe class PageAllocatorDisposeTests
     [Fact]
     public void Dispose_beside_threads_that_take_and_free_never_takes_a_page_from_its_holder() => Trial.Seeded(static random =>
     {
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < 150; round++)
         {
             PageAllocator allocator = Trial.Allocator(limit: 16 * Trial.MiB);
             int seed = random.Next();
@@ -17,8 +17,11 @@ public sealed unsafe class PageAllocatorDisposeTests
             {
                 if (number == 0)
                 {
+                    Random when = new(seed);
                     while (Volatile.Read(ref disposed) == 0)
                     {
+                        // In the midst of the others' work, not before it.
+                        Thread.SpinWait(when.Next(20_000));
                         try
                         {
                             allocator.Dispose();
