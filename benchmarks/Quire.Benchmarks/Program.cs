@@ -1,8 +1,9 @@
 using Quire.Benchmarks.Bdn;
 using Quire.Benchmarks.Compare;
 using Quire.Benchmarks.Contiguous;
+using Quire.Benchmarks.Ledger;
 
-const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | bdn [FILTER]";
+const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | bdn [FILTER]";
 
 switch (args)
 {
@@ -22,6 +23,10 @@ switch (args)
             Console.WriteLine(ContiguousCost.Measure(rounds: 15));
         }
 
+        return 0;
+
+    case ["ledger"]:
+        Console.WriteLine(LedgerCost.Measure());
         return 0;
 
     case ["bdn", .. string[] rest]:
