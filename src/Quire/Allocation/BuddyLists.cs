@@ -25,9 +25,6 @@ internal sealed unsafe class BuddyLists
     /// <summary>First block of a list as a frame number, or 0.</summary>
     internal uint First(int order, MigrateType type) => List(order, type).First;
 
-    /// <summary>Last block of a list as a frame number, or 0.</summary>
-    internal uint Last(int order, MigrateType type) => List(order, type).Last;
-
     /// <summary>Puts a free block on its list; at the back where its neighbour is likely to come free soon and merge with it.</summary>
     internal void Push(uint frame, int order, MigrateType type, bool atBack = false)
     {

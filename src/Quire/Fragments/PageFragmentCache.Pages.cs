@@ -356,7 +356,7 @@ public sealed unsafe partial class PageFragmentCache
         return true;
     }
 
-    /// <summary>Never throws: it runs in trims and in callers that have done nothing wrong. A page that lacks references is set aside, and the owner hears of it at the next drain.</summary>
+    /// <summary>Never throws: it runs in trims and in callers that have done nothing wrong. A page that lacks references is set aside; the owner's own drain that meets one says so when it has drained the rest.</summary>
     private void DropBias(PageDescriptor* page, int bias)
     {
         if (!PageRef.TrySub(page, bias, out int left))
