@@ -1,3 +1,4 @@
+using Quire.Tests.Tracing;
 using Xunit;
 
 namespace Quire.Explore;

@@ -85,7 +85,7 @@ public sealed unsafe class PageRefTests
             {
                 for (int round = 0; round < 3; round++)
                 {
-                    if (PageRef.Freeze(head, 1))
+                    if (PageRef.Freeze(head, 1, origin: 0))
                     {
                         alone = true;
                         Atomic.Point();
@@ -96,7 +96,7 @@ public sealed unsafe class PageRefTests
 
                         Atomic.Point();
                         alone = false;
-                        PageRef.Unfreeze(head, 1);
+                        PageRef.Unfreeze(head, 1, origin: 0);
                     }
                 }
             });

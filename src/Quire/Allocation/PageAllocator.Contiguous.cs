@@ -74,9 +74,9 @@ public sealed unsafe partial class PageAllocator
             PageDescriptor* page = PageMap.Descriptor(first);
             first = page->Next;
             page->Next = 0;
-            if (PageRef.SubReturn(page, 1, "FreeDestinations") == 0)
+            if (PageRef.SubAndTest(page, 1, "FreeDestinations", origin: 0) == 0)
             {
-                Release(page, PageTemperature.Hot);
+                Release(page, PageTemperature.Hot, origin: 0);
             }
         }
     }
@@ -173,7 +173,12 @@ public sealed unsafe partial class PageAllocator
             PageDescriptor* page = PageMap.Descriptor(frame);
             if (TryMake(page, 0, MigrateType.Movable))
             {
-                PageRef.Init(page);
+                PageRef.Init(page, origin: 0);
+                if (Tracking.Counting)
+                {
+                    PageEvents.Alloc(page, _nameNumber, origin: 0);
+                }
+
                 chain.Add(page);
             }
         }

@@ -19,28 +19,39 @@ public sealed unsafe partial class PageAllocator
             try
             {
                 PageDescriptor* head = PageMap.DescriptorOf(pages[i]._identity);
-                if (head->Identity != pages[i]._identity || head->Owner != _id)
+                if (head->Identity != pages[i]._identity || head->Owner != _id || Tracking.Counting)
                 {
-                    FreeSlow(pages[i], temperature, file, line, member);
+                    head = DropSlow(pages[i], out uint origin, file, line, member);
+                    if (head == null)
+                    {
+                        continue;
+                    }
+
+                    if (Tracking.Counting)
+                    {
+                        PageEvents.Free(Tracepoint.PageFreeBatched, head, temperature, origin);
+                    }
                 }
-                else if (PageRef.DecAndTest(head))
+                else if (!PageRef.DecAndTest(head))
                 {
-                    if (temperature == PageTemperature.Hot)
-                    {
-                        Release(head, temperature);
-                    }
-                    else if (!TryEnd(head))
-                    {
-                        // It stays out of use.
-                    }
-                    else if (head->Order == 0)
-                    {
-                        batch[count++] = (nint)head;
-                    }
-                    else
-                    {
-                        GiveBlock(head, head->Order);
-                    }
+                    continue;
+                }
+
+                if (temperature == PageTemperature.Hot)
+                {
+                    Keep(head, temperature);
+                }
+                else if (!TryEnd(head))
+                {
+                    // It stays out of use.
+                }
+                else if (head->Order == 0)
+                {
+                    batch[count++] = (nint)head;
+                }
+                else
+                {
+                    GiveBlock(head, head->Order);
                 }
             }
             catch (PageBugException bug)
@@ -77,14 +88,24 @@ public sealed unsafe partial class PageAllocator
         if (page.IsTracked)
         {
             // Its reference was dropped without the handle, by its count: the record goes with the page.
-            Ledger.Drop(page.Ticket, PageIdentity.Unmarked(head->Identity), file, line, member, freed: true);
+            Ledger.Drop(page.Ticket, PageIdentity.Unmarked(head->Identity), Origin.Here(file, line, member), freed: true);
         }
 
-        Release(head, temperature);
+        Release(head, temperature, Tracking.Counting ? Origin.Here(file, line, member) : 0);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void FreeSlow(Page page, PageTemperature temperature, string file, int line, string member)
+    {
+        PageDescriptor* head = DropSlow(page, out uint origin, file, line, member);
+        if (head != null)
+        {
+            Release(head, temperature, origin);
+        }
+    }
+
+    /// <summary>Drops one reference; returns the head where it was the last.</summary>
+    private PageDescriptor* DropSlow(Page page, out uint origin, string file, int line, string member)
     {
         PageDescriptor* head = page.HeadOrNull();
         if (head != null && head->Owner != _id)
@@ -92,7 +113,7 @@ public sealed unsafe partial class PageAllocator
             throw PageBug.ForeignPage(head, Name);
         }
 
-        Page.PutSlow(page._identity, page.MarkedTicket, 1, temperature, "Free", file, line, member);
+        return Page.Drop(page._identity, page.MarkedTicket, 1, "Free", file, line, member, out origin);
     }
 
     /// <summary>A page in use whose count can't be right is kept out of use for good, whoever still holds it (the kernel leaks a bad page on purpose).</summary>

@@ -11,10 +11,10 @@ public sealed unsafe partial class PageAllocator
     private readonly List<Action<bool>> _reclaimers = [];
 
     /// <summary>Takes a page for the library's own use, with count 1; the caller records its holder. Null with the reason where there is none.</summary>
-    internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure)
+    internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure, uint origin = 0)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        PageDescriptor* head = TakeOrGrow(order, type, out failure);
+        PageDescriptor* head = TakeOrGrow(order, type, out failure, origin);
         if (head != null)
         {
             return head;
@@ -25,7 +25,7 @@ public sealed unsafe partial class PageAllocator
         lock (_trimmer)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            head = TakeOrGrow(order, type, out failure);
+            head = TakeOrGrow(order, type, out failure, origin);
         }
 
         if (head == null && failure == AllocationFailure.LimitReached && order != 0 && UsableFrames() >= 1L << order)
@@ -100,16 +100,17 @@ public sealed unsafe partial class PageAllocator
     }
 
     /// <summary>A handle for the first reference of a page just taken.</summary>
-    internal static Page Handle(PageDescriptor* head, HolderKind kind, string file, int line, string member) =>
+    internal static Page Handle(PageDescriptor* head, HolderKind kind, uint origin) =>
         Tracking.Active
-            ? new Page(head->Identity, Ledger.Take(head->Identity, 1, (uint)PageMap.FrameSize << head->Order, kind, file, line, member))
+            ? new Page(head->Identity, Ledger.Take(head->Identity, 1, (uint)PageMap.FrameSize << head->Order, kind, origin))
             : new Page(head->Identity);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Page AllocateSlow(int order, MigrateType type, string file, int line, string member)
     {
         CheckRequest(order, type);
-        PageDescriptor* head = TakePage(order, type, out AllocationFailure failure);
+        uint origin = Tracking.Active ? Origin.Here(file, line, member) : 0;
+        PageDescriptor* head = TakePage(order, type, out AllocationFailure failure, origin);
         if (head == null)
         {
             PageAllocatorStatistics now = GetStatistics();
@@ -119,7 +120,7 @@ public sealed unsafe partial class PageAllocator
                 + $"Managed {now.ManagedBytes} of at most {LimitBytes} bytes, in use {now.InUseBytes}, free {now.FreeBytes}, largest free order {now.LargestFreeOrder}.");
         }
 
-        return Handle(head, HolderKind.Page, file, line, member);
+        return Handle(head, HolderKind.Page, origin);
     }
 
     private static void CheckRequest(int order, MigrateType type)
@@ -196,10 +197,10 @@ public sealed unsafe partial class PageAllocator
     }
 
     /// <summary>The same for a page that the caller can do without: no last resorts (<c>__GFP_NORETRY</c>).</summary>
-    internal PageDescriptor* TakePageLightly(int order, out AllocationFailure failure)
+    internal PageDescriptor* TakePageLightly(int order, out AllocationFailure failure, uint origin)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        return TakeOrGrow(order, MigrateType.Unmovable, out failure);
+        return TakeOrGrow(order, MigrateType.Unmovable, out failure, origin);
     }
 
     /// <summary>Free frames on the buddy lists that any allocation may have: neither lent from an area nor isolated.</summary>
@@ -211,7 +212,7 @@ public sealed unsafe partial class PageAllocator
         return frames;
     }
 
-    private PageDescriptor* TakeOrGrow(int order, MigrateType type, out AllocationFailure failure)
+    private PageDescriptor* TakeOrGrow(int order, MigrateType type, out AllocationFailure failure, uint origin)
     {
         while (true)
         {
@@ -239,7 +240,12 @@ public sealed unsafe partial class PageAllocator
             }
             else if (TryMake(head, order, type))
             {
-                PageRef.Init(head);
+                PageRef.Init(head, origin);
+                if (Tracking.Counting)
+                {
+                    PageEvents.Alloc(head, _nameNumber, origin);
+                }
+
                 failure = AllocationFailure.None;
                 return head;
             }

@@ -21,6 +21,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 {
     /// <summary>The number in this allocator's descriptors and magazines; 0, which is nobody's, once it is disposed.</summary>
     private ushort _id;
+    private readonly uint _nameNumber;
     private bool _disposed;
 
     /// <summary>Makes an allocator; no memory is reserved before the first allocation.</summary>
@@ -29,6 +30,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     {
         Options = options ?? new PageAllocatorOptions();
         LimitBytes = Options.EffectiveLimit();
+        _nameNumber = TextTable.NumberOf(Options.Name);
         _id = PageOwners.Allocators.Enroll(this);
         Zone = new BuddyZone();
         Sections = new PageSections(Options, LimitBytes, _id, Zone);
@@ -141,8 +143,9 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     public bool TryAllocate(out Page page, out AllocationFailure failure, int order = 0, MigrateType type = MigrateType.Unmovable, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         CheckRequest(order, type);
-        PageDescriptor* head = TakePage(order, type, out failure);
-        page = head == null ? default : Handle(head, HolderKind.Page, file, line, member);
+        uint origin = Tracking.Active ? Origin.Here(file, line, member) : 0;
+        PageDescriptor* head = TakePage(order, type, out failure, origin);
+        page = head == null ? default : Handle(head, HolderKind.Page, origin);
         return head != null;
     }
 
@@ -157,7 +160,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     public void Free(Page page, PageTemperature temperature = PageTemperature.Hot, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageDescriptor* head = PageMap.DescriptorOf(page._identity);
-        if (head->Identity == page._identity && head->Owner == _id)
+        if (head->Identity == page._identity && head->Owner == _id && !Tracking.Counting)
         {
             // All that can be looked up before the locked instruction is: what stands after it waits for it.
             MagazineBlock* magazine = MagazineBlock.t_current;
@@ -181,7 +184,17 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     }
 
     /// <summary>Takes back a head page in use whose count has just become 0.</summary>
-    internal void Release(PageDescriptor* head, PageTemperature temperature)
+    internal void Release(PageDescriptor* head, PageTemperature temperature, uint origin)
+    {
+        if (Tracking.Counting)
+        {
+            PageEvents.Free(Tracepoint.PageFree, head, temperature, origin);
+        }
+
+        Keep(head, temperature);
+    }
+
+    private void Keep(PageDescriptor* head, PageTemperature temperature)
     {
         MagazineBlock* magazine = MagazineBlock.t_current;
         if (head->Summary == PageDescriptor.PlainInUse && temperature == PageTemperature.Hot && magazine != null && magazine->Owner == _id)
@@ -212,5 +225,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         }
     }
 
-    void IPageOwner.Release(PageDescriptor* head, PageTemperature temperature) => Release(head, temperature);
+    uint IPageOwner.NameNumber => _nameNumber;
+
+    void IPageOwner.Release(PageDescriptor* head, PageTemperature temperature, uint origin) => Release(head, temperature, origin);
 }

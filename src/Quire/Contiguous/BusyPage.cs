@@ -35,6 +35,9 @@ public enum BusyReason
 /// <param name="Holders">Who holds it: pins always, other references while tracking is on.</param>
 public sealed record BusyPage(uint FrameNumber, int Count, int ExpectedCount, BusyReason Reason, PageHolders Holders)
 {
+    /// <summary>The page's generation when it was looked at.</summary>
+    internal long Generation { get; init; }
+
     /// <summary>How long the oldest holder that keeps it from moving has it; zero where none is recorded.</summary>
     public TimeSpan HeldFor => Blocking.Select(static holder => holder.Taken.Age).DefaultIfEmpty().Max();
 

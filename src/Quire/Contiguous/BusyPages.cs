@@ -46,7 +46,7 @@ internal static unsafe class BusyPages
                 BusyReason reason = held ? Judge(entries, pins, mapping, callerThread)
                     : state == PageState.InUse && PageRef.IsFree(PageMap.Descriptor(frame)) ? BusyReason.Unreferenced
                     : BusyReason.InTransit;
-                busy.Add(new BusyPage(frame, count, expected, reason, new PageHolders(frame, count, entries)));
+                busy.Add(new BusyPage(frame, count, expected, reason, new PageHolders(frame, count, entries)) { Generation = PageIdentity.Generation(identity) });
             }
         }
 

@@ -36,7 +36,8 @@ public sealed unsafe partial class ContiguousArea
 
         TimeSpan time = Deadline.Checked(deadline, DefaultDeadline);
         Request request = new(this, pages, alignment, Deadline.In(time));
-        failure = request.Run(out int start);
+        uint origin = Origin.Here(file, line, member);
+        failure = request.RunTold(origin, out int start);
         if (failure is not null)
         {
             range = default;
@@ -48,7 +49,7 @@ public sealed unsafe partial class ContiguousArea
         uint ticket = 0;
         try
         {
-            ticket = Ledger.Take(identity, 1, (uint)Math.Min((long)pages << PageMap.FrameShift, uint.MaxValue), HolderKind.Contiguous, file, line, member);
+            ticket = Ledger.Take(identity, 1, (uint)Math.Min((long)pages << PageMap.FrameShift, uint.MaxValue), HolderKind.Contiguous, origin);
             using (Uninterrupted.Enter(_gate))
             {
                 _ranges.Add(start, new Allocated(identity, pages, ticket));
@@ -56,7 +57,7 @@ public sealed unsafe partial class ContiguousArea
         }
         catch
         {
-            Ledger.Release(ticket, identity, 1, file, line, member);
+            Ledger.Release(ticket, identity, 1, origin);
             GiveBack(start, pages);
             throw;
         }
@@ -154,8 +155,37 @@ public sealed unsafe partial class ContiguousArea
         private int _tried;
         private bool _fewestLent;
 
+        /// <summary>The same as <see cref="Run"/>, with its events: every start has its finish, however the allocation ends.</summary>
+        internal ContiguousFailure? RunTold(uint origin, out int start)
+        {
+            if (!Tracking.Recording)
+            {
+                return Run(out start);
+            }
+
+            ContiguousEvents.Started(area.Name, pages, alignment, origin);
+            ContiguousFailure? failure = null;
+            bool isEmpty = false;
+            start = 0;
+            try
+            {
+                failure = Run(out start);
+                isEmpty = failure is null;
+                return failure;
+            }
+            finally
+            {
+                if (failure is not null)
+                {
+                    ContiguousEvents.Blocked(failure);
+                }
+
+                ContiguousEvents.Finished(area.Name, isEmpty ? area._first + (uint)start : 0, pages, alignment, isEmpty ? 0 : ContiguousEvents.ErrorOf(failure), origin);
+            }
+        }
+
         /// <summary>Null with a range that is claimed and empty, or why there is none.</summary>
-        internal ContiguousFailure? Run(out int start)
+        private ContiguousFailure? Run(out int start)
         {
             while (true)
             {
@@ -188,6 +218,11 @@ public sealed unsafe partial class ContiguousArea
                 {
                     return failure;
                 }
+
+                if (Tracking.Recording)
+                {
+                    ContiguousEvents.Retried(area.Name, area._first + (uint)start, pages, alignment);
+                }
             }
         }
 
@@ -213,6 +248,12 @@ public sealed unsafe partial class ContiguousArea
             finally
             {
                 Atomic.Add(ref area._migrated, attempt.Migrated);
+                if (Tracking.Recording)
+                {
+                    uint end = attempt.First + (uint)attempt.Pages;
+                    ContiguousEvents.Tried(attempt.First, end, attempt.LeftFrames.DefaultIfEmpty(end).Min(), attempt.Migrated, attempt.LeftCount);
+                }
+
                 if (!isEmpty)
                 {
                     attempt.Undo();

@@ -131,8 +131,13 @@ public sealed unsafe partial class ContiguousArea : IDisposable
             ticket = allocated.Ticket;
         }
 
-        Ledger.Release(ticket, range.Identity, 1, file, line, member);
+        uint origin = Origin.Here(file, line, member);
+        Ledger.Release(ticket, range.Identity, 1, origin);
         GiveBack(start, range.Pages);
+        if (Tracking.Recording)
+        {
+            ContiguousEvents.Released(Name, _first + (uint)start, range.Pages, origin);
+        }
     }
 
     /// <summary>Checks the area's equations and those of the allocator's movable pages. No thread may be using either.</summary>

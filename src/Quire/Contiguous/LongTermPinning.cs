@@ -77,8 +77,13 @@ internal static unsafe class LongTermPinning
                 if (outcome == MoveOutcome.Moved)
                 {
                     (wants, destination) = (false, 0);
-                    PageRef.Unfreeze(source, 0);
-                    PageOwners.Allocators.Find(source->Owner)!.Release(source, PageTemperature.Cold);
+                    PageRef.Unfreeze(source, 0, origin: 0);
+                    PageOwners.Allocators.Find(source->Owner)!.Release(source, PageTemperature.Cold, origin: 0);
+                    if (Tracking.Recording)
+                    {
+                        ContiguousEvents.Migrated(1, 0, ContiguousEvents.ReasonLongTermPin);
+                    }
+
                     return;
                 }
 

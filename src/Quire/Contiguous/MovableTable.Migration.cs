@@ -62,7 +62,7 @@ internal static unsafe partial class MovableTable
         // The mapping was read without a right to it: the entry may be another page's by now.
         ulong identity = entry->Identity;
         bool isOther = expected != 0 && identity != expected;
-        if (isOther || identity != source->Identity || !PageRef.Freeze(source, 1))
+        if (isOther || identity != source->Identity || !PageRef.Freeze(source, 1, origin: 0))
         {
             EndMigration(entry, index, 0);
             return isOther || identity != Atomic.LoadAcquire(ref source->Identity) ? MoveOutcome.InTransit : MoveOutcome.Referenced;

@@ -68,10 +68,11 @@ internal static unsafe partial class MovableTable
             throw MovableBug.NotAPin();
         }
 
+        uint origin = pin.Ticket != 0 || Tracking.Counting ? Origin.Here(file, line, member) : 0;
         if (pin.Ticket != 0)
         {
             // The ledger first: of two that end one pin exactly one gets past.
-            LedgerRelease release = Ledger.Release(pin.Ticket, pin.Identity, 1, file, line, member);
+            LedgerRelease release = Ledger.Release(pin.Ticket, pin.Identity, 1, origin);
             if (release.Outcome != LedgerOutcome.Released)
             {
                 throw MovableBug.PinEnded(pin.Identity, release, file, line, member);
@@ -88,7 +89,7 @@ internal static unsafe partial class MovableTable
         bool sound = page->Identity == pin.Identity && PageRef.Count(page) > 1;
         if (sound)
         {
-            PageRef.SubNotLast(page, 1, "Unpin");
+            PageRef.SubNotLast(page, 1, "Unpin", origin, pin.Ticket);
         }
 
         // Happens before: full fence. All that was done under the pin comes before its end; after it nothing of the page or the entry is this thread's,
@@ -115,7 +116,10 @@ internal static unsafe partial class MovableTable
     {
         ulong identity = entry->Identity;
         PageDescriptor* page = PageMap.DescriptorOf(identity);
-        if (Atomic.LoadAcquire(ref page->Identity) != identity || !PageRef.AddUnless(page, 1, 0))
+        uint origin = Origin.Here(file, line, member);
+
+        // The event of a pin that succeeds waits for its ticket.
+        if (Atomic.LoadAcquire(ref page->Identity) != identity || !PageRef.AddUnless(page, 1, 0, out int count, origin, isTold: false))
         {
             ulong after = Subtract(entry, MovableWord.OnePin);
             if ((after & MovableWord.WanterMask) != 0 && MovableWord.Pins(after) == 0)
@@ -126,7 +130,13 @@ internal static unsafe partial class MovableTable
             throw PageBug.Stale(identity, "Pin (the table's own reference was put by somebody who did not own it)", file, line, member);
         }
 
-        uint ticket = Ledger.Take(identity, 1, PageMap.FrameSize, kind, file, line, member);
+        uint ticket = Ledger.Take(identity, 1, PageMap.FrameSize, kind, origin);
+        if (Tracking.Counting)
+        {
+            PageRefEvent pinned = PageRefEvents.Of(page, origin, ticket);
+            PageRefEvents.ModUnless(ref pinned, 1, 0, count, done: true);
+        }
+
         PinThread thread = PinThread.Current;
         thread.Taken();
         return new PagePin(identity, index, generation, ticket, thread);

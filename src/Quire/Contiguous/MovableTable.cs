@@ -48,7 +48,8 @@ internal static unsafe partial class MovableTable
         MovableEntry* entry = s_base + index;
         entry->Identity = page->Identity;
         entry->AllocatedAt = CallSiteTable.NumberOf(file, line, member);
-        entry->Ticket = Tracking.Active ? Ledger.Take(page->Identity, 1, PageMap.FrameSize, HolderKind.Movable, file, line, member) : 0;
+        entry->Ticket = Tracking.Active ? Ledger.Take(page->Identity, 1, PageMap.FrameSize, HolderKind.Movable, Origin.Here(file, line, member)) : 0;
+        PageRefEvents.PinsOf = &PinsOn;
         page->Flags |= PageFlags.Movable;
         page->Mapping = (int)index;
         uint generation = MovableWord.Generation(entry->Word) + 1;
@@ -95,18 +96,19 @@ internal static unsafe partial class MovableTable
         ulong identity = entry->Identity;
         uint ticket = entry->Ticket;
         entry->FreedAt = CallSiteTable.NumberOf(file, line, member);
+        uint origin = ticket != 0 || Tracking.Counting ? Origin.Here(file, line, member) : 0;
         if (ticket != 0)
         {
-            Ledger.Release(ticket, identity, 1, file, line, member);
+            Ledger.Release(ticket, identity, 1, origin);
         }
 
         PageDescriptor* page = PageMap.DescriptorOf(identity);
         page->Mapping = 0;
         GiveEntry(index, generation + 1);
-        if (PageRef.SubReturn(page, 1, "Free") == 0)
+        if (PageRef.SubAndTest(page, 1, "Free", origin, ticket) == 0)
         {
             Ledger.MarkFreed(ticket);
-            PageOwners.Allocators.Find(page->Owner)!.Release(page, PageTemperature.Hot);
+            PageOwners.Allocators.Find(page->Owner)!.Release(page, PageTemperature.Hot, origin);
         }
 
         if ((seen & MovableWord.Blocked) != 0)

@@ -50,7 +50,7 @@ public readonly unsafe struct PagePin
     /// <summary>Hands the duty to end the pin to the calling thread and place, and says so in every report: blame follows the data.</summary>
     /// <returns>False where the pin has ended, or has no record because the ledger is full.</returns>
     public bool Transfer([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        Ledger.Transfer(Ticket, file, line, member);
+        Ledger.Transfer(Ticket, Origin.Here(file, line, member));
 
     /// <summary>Ends the pin with a scope: <c>using PinLease lease = page.Pin().Lease();</c>.</summary>
     public PinLease Lease([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>

@@ -276,7 +276,7 @@ internal sealed unsafe class RangeAttempt(ContiguousArea area, uint first, int p
                 _allocator.RetireFrame(page);
             }
 
-            PageRef.Unfreeze(page, 0);
+            PageRef.Unfreeze(page, 0, origin: 0);
         }
 
         return page->State == PageState.Contiguous;

@@ -22,6 +22,7 @@ internal static unsafe class FragmentBatch
         Span<Group> groups = stackalloc Group[MostPages];
         Failures failures = default;
         int count = 0;
+        uint origin = Tracking.Active ? Origin.Here(site) : 0;
         for (int i = 0; i < fragments.Length;)
         {
             // 1. The run of fragments of one page that begins here: neighbours in a batch mostly are of one page.
@@ -54,7 +55,7 @@ internal static unsafe class FragmentBatch
             int group = Find(groups[..count], identity);
             if (group < 0 && count == MostPages)
             {
-                Drop(groups, fragments, ref failures);
+                Drop(groups, fragments, ref failures, origin);
                 count = 0;
             }
 
@@ -68,7 +69,7 @@ internal static unsafe class FragmentBatch
             }
         }
 
-        Drop(groups[..count], fragments, ref failures);
+        Drop(groups[..count], fragments, ref failures, origin);
         if (failures.First is not null)
         {
             throw failures.ToException(fragments.Length);
@@ -88,17 +89,17 @@ internal static unsafe class FragmentBatch
         return -1;
     }
 
-    private static void Drop(ReadOnlySpan<Group> groups, ReadOnlySpan<PageFragment> fragments, ref Failures failures)
+    private static void Drop(ReadOnlySpan<Group> groups, ReadOnlySpan<PageFragment> fragments, ref Failures failures, uint origin)
     {
         foreach (Group group in groups)
         {
             PageDescriptor* page = PageMap.DescriptorOf(group.Identity);
             int references = group.References;
-            bool all = PageRef.TrySub(page, references, out int left);
+            bool all = PageRef.TrySub(page, references, out int left, origin);
             int dropped = all ? references : 0;
 
             // More handles than references: one was doubled. All that can be dropped is.
-            while (!all && dropped < references && PageRef.TrySub(page, 1, out left))
+            while (!all && dropped < references && PageRef.TrySub(page, 1, out left, origin))
             {
                 dropped++;
             }
@@ -110,7 +111,7 @@ internal static unsafe class FragmentBatch
 
             if (dropped != 0 && left == 0)
             {
-                PageOwners.Find(page->Owner)!.Release(page, PageTemperature.Hot);
+                PageOwners.Find(page->Owner)!.Release(page, PageTemperature.Hot, origin);
             }
         }
     }
@@ -144,7 +145,7 @@ internal static unsafe class FragmentBatch
 
                 if (run[i].IsTracked)
                 {
-                    Page.ReleaseTicket(page, run[i].Ticket, 1, "Free", site.File, site.Line, site.Member);
+                    Page.ReleaseTicket(page, run[i].Ticket, 1, "Free", Origin.Here(site));
                 }
 
                 ended++;

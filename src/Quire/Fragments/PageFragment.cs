@@ -101,8 +101,16 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     public PageFragment Get([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageDescriptor* head = HeadDescriptor("Get");
-        PageRef.AddReturn(head, 1, "Get");
-        return Recorded(head->Identity, _word, Length, file, line, member);
+        uint origin = Tracking.Active ? Origin.Here(file, line, member) : 0;
+        int count = PageRef.AddReturn(head, 1, "Get");
+        PageFragment reference = Recorded(head->Identity, _word, Length, origin);
+        if (Tracking.Counting)
+        {
+            PageRefEvent taken = PageRefEvents.Of(head, origin, reference.IsTracked ? reference.Ticket : 0);
+            PageRefEvents.Mod(ref taken, 1, count);
+        }
+
+        return reference;
     }
 
     /// <summary>
@@ -134,7 +142,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     {
         if (IsTracked)
         {
-            Ledger.Touch(Ticket, file, line, member);
+            Ledger.Touch(Ticket, Origin.Here(file, line, member));
         }
     }
 
@@ -143,7 +151,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     {
         if (IsTracked)
         {
-            Ledger.Transfer(Ticket, file, line, member);
+            Ledger.Transfer(Ticket, Origin.Here(file, line, member));
         }
     }
 
@@ -168,9 +176,9 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     public static bool operator !=(PageFragment left, PageFragment right) => !left.Equals(right);
 
     /// <summary>A handle for one reference that has just been counted; recorded while the ledger is on.</summary>
-    internal static PageFragment Recorded(ulong identity, ulong word, int length, string file, int line, string member) =>
+    internal static PageFragment Recorded(ulong identity, ulong word, int length, uint origin) =>
         Tracking.Active
-            ? new PageFragment(identity, word, Ledger.Take(PageIdentity.Unmarked(identity), 1, (uint)length, HolderKind.Fragment, file, line, member))
+            ? new PageFragment(identity, word, Ledger.Take(PageIdentity.Unmarked(identity), 1, (uint)length, HolderKind.Fragment, origin))
             : new PageFragment(PageIdentity.Unmarked(identity), (uint)word);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -185,11 +193,11 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     internal static void FreeShared(ulong identity, ulong word, string file, int line, string member)
     {
         PageDescriptor* page = PageMap.DescriptorOf(identity);
-        if (page->Identity == identity)
+        if (page->Identity == identity && !Tracking.Counting)
         {
             if (PageRef.DecAndTest(page))
             {
-                PageOwners.Find(page->Owner)!.Release(page, PageTemperature.Hot);
+                PageOwners.Find(page->Owner)!.Release(page, PageTemperature.Hot, origin: 0);
             }
 
             return;

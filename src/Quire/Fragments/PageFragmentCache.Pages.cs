@@ -38,7 +38,7 @@ public sealed unsafe partial class PageFragmentCache
     public void Refill()
     {
         DropCurrent();
-        if (!TryRefill(out AllocationFailure failure))
+        if (!TryRefill(out AllocationFailure failure, origin: 0))
         {
             throw PageAllocationException.For(failure, $"No page for a fragment cache from allocator '{_allocator.Name}': {failure}.");
         }
@@ -170,7 +170,7 @@ public sealed unsafe partial class PageFragmentCache
     }
 
     /// <summary>The current page is used up, or too small: finds another.</summary>
-    private bool TryNextPage(out AllocationFailure failure)
+    private bool TryNextPage(out AllocationFailure failure, uint origin)
     {
         Rounds++;
         failure = AllocationFailure.None;
@@ -197,7 +197,7 @@ public sealed unsafe partial class PageFragmentCache
             }
         }
 
-        return TryReuseRetained() || TryRefill(out failure);
+        return TryReuseRetained() || TryRefill(out failure, origin);
     }
 
     /// <summary>Starts a page anew in place if nothing of it is out: freeze with the exact count, new generation, full bias.</summary>
@@ -208,7 +208,7 @@ public sealed unsafe partial class PageFragmentCache
     {
         gone = false;
         // The look comes first: a freeze that fails has taken the line from the threads that count down on it.
-        if (PageRef.Count(page) != bias || !PageRef.Freeze(page, bias))
+        if (PageRef.Count(page) != bias || !PageRef.Freeze(page, bias, origin: 0))
         {
             return false;
         }
@@ -216,9 +216,9 @@ public sealed unsafe partial class PageFragmentCache
         if (!PagePreparation.TryEndGeneration(page))
         {
             gone = true;
-            PageRef.Unfreeze(page, 0);
+            PageRef.Unfreeze(page, 0, origin: 0);
             Forget(page);
-            _allocator.Release(page, PageTemperature.Cold);
+            _allocator.Release(page, PageTemperature.Cold, origin: 0);
             return false;
         }
 
@@ -228,12 +228,17 @@ public sealed unsafe partial class PageFragmentCache
             PagePreparation.Zero(page);
         }
 
-        PageRef.Unfreeze(page, FullBias);
+        PageRef.Unfreeze(page, FullBias, origin: 0);
         Use(page);
+        if (Tracking.Counting)
+        {
+            FragmentEvents.Tell(Tracepoint.FragmentReuse, page, FullBias, FullBias, _id, origin: 0);
+        }
+
         return true;
     }
 
-    private bool TryRefill(out AllocationFailure failure)
+    private bool TryRefill(out AllocationFailure failure, uint origin)
     {
         ObjectDisposedException.ThrowIf(_closed, this);
         if (_id == 0)
@@ -242,10 +247,10 @@ public sealed unsafe partial class PageFragmentCache
             FragmentCacheRack.Of(_allocator).Add(this, _thread);
         }
 
-        PageDescriptor* page = _allocator.TakePageLightly(PageOrder, out failure);
+        PageDescriptor* page = _allocator.TakePageLightly(PageOrder, out failure, origin);
         if (page == null)
         {
-            page = _allocator.TakePage(0, MigrateType.Unmovable, out failure);
+            page = _allocator.TakePage(0, MigrateType.Unmovable, out failure, origin);
         }
 
         if (page == null)
@@ -254,8 +259,13 @@ public sealed unsafe partial class PageFragmentCache
         }
 
         // Added, never set: between its allocation and this line somebody may have got a speculative reference.
-        PageRef.AddReturn(page, FullBias - 1, "Refill");
+        int count = PageRef.AddReturn(page, FullBias - 1, "Refill", origin);
         Use(page);
+        if (Tracking.Counting)
+        {
+            FragmentEvents.Tell(Tracepoint.FragmentRefill, page, FullBias, count, _id, origin);
+        }
+
         return true;
     }
 
@@ -359,7 +369,15 @@ public sealed unsafe partial class PageFragmentCache
     /// <summary>Never throws: it runs in trims and in callers that have done nothing wrong. A page that lacks references is set aside; the owner's own drain that meets one says so when it has drained the rest.</summary>
     private void DropBias(PageDescriptor* page, int bias)
     {
-        if (!PageRef.TrySub(page, bias, out int left))
+        FragmentPageEvent drained = Tracking.Counting ? FragmentEvents.Of(page, bias, _id, origin: 0) : default;
+        bool isThere = PageRef.TrySub(page, bias, out int left, origin: 0);
+        if (isThere && drained.Pfn != 0)
+        {
+            drained.Count = left;
+            TraceRings.Write(Tracepoint.FragmentDrain, ref drained);
+        }
+
+        if (!isThere)
         {
             _lastWrong = PageBug.BiasNotThere(page, bias, left);
             Atomic.Add(ref _wrong, 1);
@@ -367,7 +385,7 @@ public sealed unsafe partial class PageFragmentCache
         }
         else if (left == 0)
         {
-            _allocator.Release(page, PageTemperature.Hot);
+            _allocator.Release(page, PageTemperature.Hot, origin: 0);
         }
     }
 }

@@ -216,7 +216,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     private uint WithoutExcess(uint back)
     {
         int excess = BiasOf(_out, back) - FullBias;
-        PageRef.SubNotLast(_page, excess, "Free");
+        PageRef.SubNotLast(_page, excess, "Free", origin: 0);
         return back - (uint)excess;
     }
 
@@ -227,7 +227,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
     {
         if (fragment.IsTracked)
         {
-            Page.ReleaseTicket(_page, fragment.Ticket, 1, "Free", file, line, member);
+            Page.ReleaseTicket(_page, fragment.Ticket, 1, "Free", Origin.Here(file, line, member));
         }
 
         TryGiveBack(_identity, 1);
@@ -245,6 +245,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
         ObjectDisposedException.ThrowIf(_closed, this);
         fragment = default;
         failure = AllocationFailure.None;
+        uint origin = Tracking.Active ? Origin.Here(file, line, member) : 0;
 
         // Twice at most: a fallback page of order 0 may be too small, and then the request gets a page of its own. The cache keeps its page.
         for (int attempt = 0; attempt < 2 && size <= MaxSharedSize; attempt++)
@@ -254,7 +255,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
             {
                 uint next = (offset + (uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1);
                 _out = (((_out >> 32) + 1) << 32) | next;
-                fragment = PageFragment.Recorded(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift), size, file, line, member);
+                fragment = PageFragment.Recorded(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift), size, origin);
                 return true;
             }
 
@@ -263,20 +264,20 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
                 break;
             }
 
-            if (!TryNextPage(out failure))
+            if (!TryNextPage(out failure, origin))
             {
                 return false;
             }
         }
 
-        return TryAllocateWhole(size, alignment, out fragment, out failure, file, line, member);
+        return TryAllocateWhole(size, alignment, out fragment, out failure, origin);
     }
 
     /// <summary>A page that is one fragment: for requests that no shared page holds.</summary>
-    private bool TryAllocateWhole(int size, int alignment, out PageFragment fragment, out AllocationFailure failure, string file, int line, string member)
+    private bool TryAllocateWhole(int size, int alignment, out PageFragment fragment, out AllocationFailure failure, uint origin)
     {
         int frames = (Math.Max(size, alignment) + PageMap.FrameSize - 1) >> PageMap.FrameShift;
-        PageDescriptor* page = _allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)frames)), MigrateType.Unmovable, out failure);
+        PageDescriptor* page = _allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)frames)), MigrateType.Unmovable, out failure, origin);
         if (page == null)
         {
             fragment = default;
@@ -284,7 +285,7 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
         }
 
         page->WholeLength = size;
-        fragment = PageFragment.Recorded(page->Identity, 0, size, file, line, member);
+        fragment = PageFragment.Recorded(page->Identity, 0, size, origin);
         return true;
     }
 

@@ -31,8 +31,13 @@ public readonly unsafe partial struct Page
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Page Get([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
+        if (Tracking.Active)
+        {
+            return GetRecorded(_identity, _ticket, 1, file, line, member);
+        }
+
         PageRef.AddReturn(HeadDescriptor("Get"), 1, "Get");
-        return Tracking.Active ? Recorded(_identity, 1, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+        return new Page(PageIdentity.Unmarked(_identity));
     }
 
     /// <summary>Takes many references with one atomic; the caller must own one (<c>folio_ref_add</c>).</summary>
@@ -45,8 +50,13 @@ public readonly unsafe partial struct Page
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is not positive.</exception>
     public Page Get(int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
+        if (Tracking.Active)
+        {
+            return GetRecorded(_identity, _ticket, references, file, line, member);
+        }
+
         PageRef.AddReturn(HeadDescriptor("Get"), references, "Get");
-        return Tracking.Active ? Recorded(_identity, references, file, line, member) : new Page(PageIdentity.Unmarked(_identity));
+        return new Page(PageIdentity.Unmarked(_identity));
     }
 
     /// <summary>Takes one more reference unless half the range is used; the caller must own one (<c>try_get_page</c>). Not speculative.</summary>
@@ -79,15 +89,18 @@ public readonly unsafe partial struct Page
     public bool TryGet(out Page reference, out PageGetFailure failure, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         // `handle.TryGet(out handle, ...)` is natural to write: nothing of this handle is read after `reference` was assigned.
-        failure = TryTake();
+        ulong identity = PageIdentity.Unmarked(_identity);
+        uint origin = Tracking.Active ? Origin.Here(file, line, member) : 0;
+        failure = TryTake(origin, out int count);
         reference = failure != PageGetFailure.None ? default
-            : Tracking.Active ? Recorded(_identity, 1, file, line, member)
-            : new Page(PageIdentity.Unmarked(_identity));
+            : Tracking.Active ? Recorded(identity, 1, count, isSpeculative: true, origin)
+            : new Page(identity);
         return failure == PageGetFailure.None;
     }
 
-    private PageGetFailure TryTake()
+    private PageGetFailure TryTake(uint origin, out int count)
     {
+        count = 0;
         PageDescriptor* head = HeadOrNull();
         if (head == null)
         {
@@ -100,7 +113,8 @@ public readonly unsafe partial struct Page
             return PageGetFailure.NearOverflow;
         }
 
-        while (!PageRef.AddUnless(head, 1, 0))
+        // The event of a get that succeeds waits for its ticket, see Recorded.
+        while (!PageRef.AddUnless(head, 1, 0, out count, origin, isTold: false, FrameNumber))
         {
             // Each answer is one load. Neither: the page was frozen at the get and is not any more.
             if (PageRef.IsFree(head))
@@ -117,7 +131,13 @@ public readonly unsafe partial struct Page
         // Between the look-up and the get the page may have been freed and taken again by somebody else: get, then check.
         if (HeadOrNull() != head)
         {
-            DropLast(head, 1);
+            if (Tracking.Counting)
+            {
+                PageRefEvent taken = PageRefEvents.Of(head, origin, 0, FrameNumber);
+                PageRefEvents.ModUnless(ref taken, 1, 0, count, done: true);
+            }
+
+            DropLast(head, 1, origin);
             return PageGetFailure.Freed;
         }
 
@@ -130,11 +150,11 @@ public readonly unsafe partial struct Page
     public void Put([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageDescriptor* page = PageMap.DescriptorOf(_identity);
-        if (page->Identity == _identity)
+        if (page->Identity == _identity && !Tracking.Counting)
         {
             if (PageRef.DecAndTest(page))
             {
-                Free(page, PageTemperature.Hot);
+                Free(page, PageTemperature.Hot, origin: 0);
             }
 
             return;
@@ -158,7 +178,7 @@ public readonly unsafe partial struct Page
     {
         if (IsTracked)
         {
-            Ledger.Touch(Ticket, file, line, member);
+            Ledger.Touch(Ticket, Origin.Here(file, line, member));
         }
     }
 
@@ -167,13 +187,23 @@ public readonly unsafe partial struct Page
     {
         if (IsTracked)
         {
-            Ledger.Transfer(Ticket, file, line, member);
+            Ledger.Transfer(Ticket, Origin.Here(file, line, member));
         }
     }
 
-    /// <summary>The cold way: tails, tracked handles, many references, stale handles.</summary>
+    /// <summary>The cold way: tails, tracked handles, many references, stale handles, a recording.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void PutSlow(ulong identity, ulong ticket, int references, PageTemperature temperature, string operation, string file, int line, string member)
+    {
+        PageDescriptor* freed = Drop(identity, ticket, references, operation, file, line, member, out uint origin);
+        if (freed != null)
+        {
+            Free(freed, temperature, origin);
+        }
+    }
+
+    /// <summary>Drops references by a handle. Returns the head where they were the last: the page is the caller's then, to be freed.</summary>
+    internal static PageDescriptor* Drop(ulong identity, ulong ticket, int references, string operation, string file, int line, string member, out uint origin)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(references);
         PageDescriptor* head = new Page(PageIdentity.Unmarked(identity)).HeadOrNull();
@@ -187,21 +217,29 @@ public readonly unsafe partial struct Page
             throw PageBug.PutOfPin(head, (uint)ticket, operation, file, line, member);
         }
 
-        if ((identity & PageIdentity.TrackedBit) == 0)
+        // A torn handle may have another's ticket beside it.
+        uint own = (identity & PageIdentity.TrackedBit) == 0 ? 0 : (uint)ticket;
+        origin = own != 0 || Tracking.Counting ? Origin.Here(file, line, member) : 0;
+        if ((identity & PageIdentity.TrackedBit) != 0)
         {
-            // A torn handle may have another's ticket beside it.
-            ticket = 0;
-        }
-        else
-        {
-            ReleaseTicket(head, (uint)ticket, references, operation, file, line, member);
+            ReleaseTicket(head, own, references, operation, origin);
         }
 
-        DropLast(head, references, temperature, (uint)ticket, operation);
+        if (PageRef.SubAndTest(head, references, operation, origin, own, PageIdentity.Frame(identity)) != 0)
+        {
+            return null;
+        }
+
+        if (own != 0)
+        {
+            Ledger.MarkFreed(own);
+        }
+
+        return head;
     }
 
     /// <summary>Ends a ticket before the count goes down, so that of two drops of one reference exactly one gets through.</summary>
-    internal static void ReleaseTicket(PageDescriptor* head, uint ticket, int references, string operation, string file, int line, string member)
+    internal static void ReleaseTicket(PageDescriptor* head, uint ticket, int references, string operation, uint origin)
     {
         // Where the record holds so many but the count does not (somebody dropped them by the count alone), the count would refuse after the ticket ended.
         if (PageRef.Count(head) < references && Ledger.Find(ticket) is { } holder && holder.References >= references)
@@ -209,35 +247,54 @@ public readonly unsafe partial struct Page
             throw PageBug.CannotSub(head, references, PageRef.IsFrozen(head), operation);
         }
 
-        LedgerRelease release = Ledger.Release(ticket, PageIdentity.Unmarked(head->Identity), references, file, line, member);
+        LedgerRelease release = Ledger.Release(ticket, PageIdentity.Unmarked(head->Identity), references, origin);
         if (release.Outcome != LedgerOutcome.Released)
         {
-            throw PageBug.NotReleased(head, release, references, operation, file, line, member);
+            throw PageBug.NotReleased(head, release, references, operation, origin);
         }
     }
 
-    internal static void DropLast(PageDescriptor* head, int references, PageTemperature temperature = PageTemperature.Hot, uint ticket = 0, string operation = "Put")
+    /// <summary>Takes a speculative reference back that found another page.</summary>
+    internal static void DropLast(PageDescriptor* head, int references, uint origin)
     {
-        if (PageRef.SubReturn(head, references, operation) == 0)
+        if (PageRef.SubAndTest(head, references, "Put", origin) == 0)
         {
-            if (ticket != 0)
-            {
-                Ledger.MarkFreed(ticket);
-            }
-
-            Free(head, temperature);
+            Free(head, PageTemperature.Hot, origin);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Free(PageDescriptor* head, PageTemperature temperature) => PageOwners.Find(head->Owner)!.Release(head, temperature);
+    private static void Free(PageDescriptor* head, PageTemperature temperature, uint origin) => PageOwners.Find(head->Owner)!.Release(head, temperature, origin);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Page Recorded(ulong identity, int references, string file, int line, string member)
+    private static Page GetRecorded(ulong identity, ulong ticket, int references, string file, int line, string member)
+    {
+        uint origin = Origin.Here(file, line, member);
+        PageDescriptor* page = PageMap.DescriptorOf(identity);
+        int count = PageRef.AddReturn(page->Identity == identity ? page : HeadDescriptorSlow(identity, ticket, "Get"), references, "Get");
+        return Recorded(identity, references, count, isSpeculative: false, origin);
+    }
+
+    /// <summary>The handle of references that have just been counted, with their record and event.</summary>
+    private static Page Recorded(ulong identity, int references, int count, bool isSpeculative, uint origin)
     {
         identity = PageIdentity.Unmarked(identity);
         PageDescriptor* head = new Page(identity).HeadOrNull();
         uint bytes = (uint)FrameSize << head->Order;
-        return new Page(identity, Ledger.Take(PageIdentity.Unmarked(head->Identity), references, bytes, HolderKind.Page, file, line, member));
+        uint ticket = Ledger.Take(PageIdentity.Unmarked(head->Identity), references, bytes, HolderKind.Page, origin);
+        if (Tracking.Counting)
+        {
+            PageRefEvent taken = PageRefEvents.Of(head, origin, ticket, PageIdentity.Frame(identity));
+            if (isSpeculative)
+            {
+                PageRefEvents.ModUnless(ref taken, references, 0, count, done: true);
+            }
+            else
+            {
+                PageRefEvents.Mod(ref taken, references, count);
+            }
+        }
+
+        return new Page(identity, ticket);
     }
 }

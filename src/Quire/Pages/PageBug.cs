@@ -60,9 +60,9 @@ internal static unsafe class PageBug
             $"{operation} on {Name(head)} by a handle whose reference was dropped.{First(conflict)}", head->Frame, conflict?.Released?.Site);
     }
 
-    internal static PageBugException NotReleased(PageDescriptor* head, LedgerRelease release, int references, string operation, string file, int line, string member)
+    internal static PageBugException NotReleased(PageDescriptor* head, LedgerRelease release, int references, string operation, uint origin)
     {
-        string here = $" This {operation.ToLowerInvariant()}: {new CallSite(file, line, member)}.";
+        string here = $" This {operation.ToLowerInvariant()}: {Origin.SiteOf(origin)}.";
         string what = release.Outcome switch
         {
             LedgerOutcome.TooMany => $"{operation} of {references} on {Name(head)}: the handle stands for {release.Remaining} only.",

@@ -9,8 +9,11 @@ internal unsafe interface IPageOwner
     /// <summary>The name shown in dumps and errors.</summary>
     string Name { get; }
 
+    /// <summary>The name's number in <see cref="TextTable"/>, for events.</summary>
+    uint NameNumber { get; }
+
     /// <summary>Takes back a head page in use whose count has just become 0; the caller owns nothing of it afterwards.</summary>
-    void Release(PageDescriptor* head, PageTemperature temperature);
+    void Release(PageDescriptor* head, PageTemperature temperature, uint origin);
 }
 
 /// <summary>

@@ -25,7 +25,7 @@ namespace Quire;
 /// the count is. All functions may be called on any thread.
 /// </para>
 /// </remarks>
-public struct PageRef
+public partial struct PageRef
 {
     /// <summary>What the word holds while the page is frozen. Negative, so that "own a reference" is one comparison with 0.</summary>
     private const int FrozenWord = int.MinValue;
@@ -45,8 +45,15 @@ public struct PageRef
     public static unsafe void Add(Page page, int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageDescriptor* head = page.HeadDescriptor("Add");
-        AddReturn(head, references, "Add");
-        RawReferences.Taken(head, references, file, line, member);
+        uint origin = RawReferences.OriginOf(head, file, line, member);
+        int count = AddReturn(head, references, "Add");
+        if (Tracking.Counting)
+        {
+            PageRefEvent added = PageRefEvents.Of(head, origin, 0, page.FrameNumber);
+            PageRefEvents.Mod(ref added, references, count);
+        }
+
+        RawReferences.Taken(head, references, origin);
     }
 
     /// <summary>Takes <paramref name="references"/> off a count of which more than that remain (<c>page_ref_sub</c>).</summary>
@@ -55,8 +62,9 @@ public struct PageRef
     public static unsafe void Sub(Page page, int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageDescriptor* head = page.HeadDescriptor("Sub");
-        SubNotLast(head, references, "Sub");
-        RawReferences.Dropped(head, references, file, line, member);
+        uint origin = RawReferences.OriginOf(head, file, line, member);
+        SubNotLast(head, references, "Sub", origin, 0, page.FrameNumber);
+        RawReferences.Dropped(head, references, origin);
     }
 
     /// <summary>Adds one to a count that is not 0 (<c>page_ref_inc</c>).</summary>
@@ -73,38 +81,63 @@ public struct PageRef
     /// <exception cref="PageBugException">The handle is stale, or the count would go below 0.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is not positive.</exception>
     public static bool SubAndTest(Page page, int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        SubReturn(page, references, file, line, member) == 0;
+        Drop(page, references, Tracepoint.PageRefModAndTest, "SubAndTest", file, line, member) == 0;
 
     /// <summary>Takes one off; true only for the call that reaches 0 (<c>page_ref_dec_and_test</c>).</summary>
     /// <inheritdoc cref="SubAndTest(Page, int, string, int, string)" path="/exception"/>
     public static bool DecAndTest(Page page, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        SubReturn(page, 1, file, line, member) == 0;
+        Drop(page, 1, Tracepoint.PageRefModAndTest, "DecAndTest", file, line, member) == 0;
 
     /// <summary>Adds one to a count that is not 0 and returns this operation's own result (<c>page_ref_inc_return</c>).</summary>
     /// <inheritdoc cref="Add" path="/exception"/>
     public static unsafe int IncReturn(Page page, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         PageDescriptor* head = page.HeadDescriptor("IncReturn");
+        uint origin = RawReferences.OriginOf(head, file, line, member);
         int count = AddReturn(head, 1, "IncReturn");
-        RawReferences.Taken(head, 1, file, line, member);
+        if (Tracking.Counting)
+        {
+            PageRefEvent added = PageRefEvents.Of(head, origin, 0, page.FrameNumber);
+            PageRefEvents.ModAndReturn(ref added, 1, count);
+        }
+
+        RawReferences.Taken(head, 1, origin);
         return count;
     }
 
     /// <summary>Takes one off and returns this operation's own result (<c>page_ref_dec_return</c>).</summary>
     /// <inheritdoc cref="SubAndTest(Page, int, string, int, string)" path="/exception"/>
     public static int DecReturn(Page page, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        SubReturn(page, 1, file, line, member);
+        Drop(page, 1, Tracepoint.PageRefModAndReturn, "DecReturn", file, line, member);
 
     /// <summary>Takes <paramref name="references"/> off and returns this operation's own result (<c>folio_ref_sub_return</c>).</summary>
     /// <inheritdoc cref="SubAndTest(Page, int, string, int, string)" path="/exception"/>
-    public static unsafe int SubReturn(Page page, int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
+    public static int SubReturn(Page page, int references, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
+        Drop(page, references, Tracepoint.PageRefModAndReturn, "SubReturn", file, line, member);
+
+    private static unsafe int Drop(Page page, int references, Tracepoint told, string operation, string file, int line, string member)
     {
-        PageDescriptor* head = page.HeadDescriptor("SubReturn");
-        int count = SubReturn(head, references, "SubReturn");
+        PageDescriptor* head = page.HeadDescriptor(operation);
+        uint origin = RawReferences.OriginOf(head, file, line, member);
+        PageRefEvent dropped = Tracking.Counting ? PageRefEvents.Of(head, origin, 0, page.FrameNumber) : default;
+        int count = SubReturn(head, references, operation);
+        if (dropped.Pfn == 0)
+        {
+            // No recording.
+        }
+        else if (told == Tracepoint.PageRefModAndTest)
+        {
+            PageRefEvents.ModAndTest(ref dropped, -references, count);
+        }
+        else
+        {
+            PageRefEvents.ModAndReturn(ref dropped, -references, count);
+        }
+
         if (count != 0)
         {
             // At 0 the page is the caller's alone, and its raw records end with it when it is freed.
-            RawReferences.Dropped(head, references, file, line, member);
+            RawReferences.Dropped(head, references, origin);
         }
 
         return count;
@@ -120,7 +153,8 @@ public struct PageRef
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(references);
         PageDescriptor* head = page.HeadOrNull();
-        if (head == null || !AddUnless(head, references, unless))
+        uint origin = head == null ? 0 : RawReferences.OriginOf(head, file, line, member);
+        if (head == null || !AddUnless(head, references, unless, out _, origin, asked: page.FrameNumber))
         {
             return false;
         }
@@ -128,11 +162,11 @@ public struct PageRef
         // Who owns no reference may have lost the page between the look-up and the get: get, then check.
         if (page.HeadOrNull() != head)
         {
-            Page.DropLast(head, references);
+            Page.DropLast(head, references, origin);
             return false;
         }
 
-        RawReferences.Taken(head, references, file, line, member);
+        RawReferences.Taken(head, references, origin);
         return true;
     }
 
@@ -145,7 +179,7 @@ public struct PageRef
         return word < 0 ? 0 : word;
     }
 
-    /// <summary>True between <see cref="Freeze"/> and <see cref="Unfreeze"/>.</summary>
+    /// <summary>True between <c>Freeze</c> and <c>Unfreeze</c>.</summary>
     internal static unsafe bool IsFrozen(PageDescriptor* head) => Atomic.LoadAcquire(ref head->Ref._count) == FrozenWord;
 
     /// <summary>True where the count is 0 and the page is not frozen either.</summary>
@@ -259,8 +293,8 @@ public struct PageRef
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe bool DecAndTest(PageDescriptor* head) => SubReturn(head, 1, "Put") == 0;
 
-    /// <summary>Takes off what cannot be the last.</summary>
-    internal static unsafe void SubNotLast(PageDescriptor* head, int references, string operation)
+    /// <summary>Takes off what cannot be the last; returns the result.</summary>
+    internal static unsafe int SubNotLast(PageDescriptor* head, int references, string operation)
     {
         ref int word = ref head->Ref._count;
         int seen = word;
@@ -275,15 +309,15 @@ public struct PageRef
             int was = Atomic.CompareExchange(ref word, seen - references, seen);
             if (was == seen)
             {
-                return;
+                return seen - references;
             }
 
             seen = was;
         }
     }
 
-    /// <summary>Adds unless the count is 0, frozen, or <paramref name="unless"/>; true iff added.</summary>
-    internal static unsafe bool AddUnless(PageDescriptor* head, int references, int unless)
+    /// <summary>Adds unless the count is 0, frozen, or <paramref name="unless"/>; true iff added. Tells the count afterwards.</summary>
+    internal static unsafe bool AddUnless(PageDescriptor* head, int references, int unless, out int count)
     {
         ref int word = ref head->Ref._count;
         int seen = Atomic.LoadAcquire(ref word);
@@ -299,22 +333,28 @@ public struct PageRef
             int was = Atomic.CompareExchange(ref word, seen + references, seen);
             if (was == seen)
             {
+                count = seen + references;
                 return true;
             }
 
             seen = was;
         }
 
+        count = Math.Max(0, seen);
         return false;
     }
 
-    /// <summary>Makes the caller the only owner if the count is exactly <paramref name="expected"/> (<c>page_ref_freeze</c>).</summary>
-    internal static unsafe bool Freeze(PageDescriptor* head, int expected) =>
+    /// <summary>Makes the caller the only owner if the count is exactly <paramref name="expected"/> (<c>page_ref_freeze</c>); tells the count found.</summary>
+    private static unsafe bool Freeze(PageDescriptor* head, int expected, out int found)
+    {
         // Happens before: full fence on success; nobody else holds a reference, so the bytes and the descriptor are the caller's.
-        expected > 0 && Atomic.CompareExchange(ref head->Ref._count, FrozenWord, expected) == expected;
+        int was = expected > 0 ? Atomic.CompareExchange(ref head->Ref._count, FrozenWord, expected) : 0;
+        found = Math.Max(0, was);
+        return was == expected && expected > 0;
+    }
 
     /// <summary>Gives a frozen page its count again (<c>page_ref_unfreeze</c>); a frozen page that is to be freed gets 0.</summary>
-    internal static unsafe void Unfreeze(PageDescriptor* head, int count)
+    private static unsafe void Unfreeze(PageDescriptor* head, int count)
     {
         if (count < 0 || head->Ref._count != FrozenWord)
         {

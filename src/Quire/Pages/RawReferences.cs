@@ -3,19 +3,23 @@ namespace Quire;
 /// <summary>The ledger's side of counting without a handle (<see cref="PageRef"/>): counted records chained from the page's descriptor.</summary>
 internal static unsafe class RawReferences
 {
-    internal static void Taken(PageDescriptor* head, int references, string file, int line, string member)
+    /// <summary>Where an operation came from, if anybody will ask: the ledger, a recording, or the records that the page has.</summary>
+    internal static uint OriginOf(PageDescriptor* head, string file, int line, string member) =>
+        Tracking.Active || head->RawRecords != 0 ? Origin.Here(file, line, member) : 0;
+
+    internal static void Taken(PageDescriptor* head, int references, uint origin)
     {
         if (Tracking.Active)
         {
-            Ledger.TakeRaw(ref head->RawRecords, head->Identity, references, file, line, member);
+            Ledger.TakeRaw(ref head->RawRecords, head->Identity, references, origin);
         }
     }
 
-    internal static void Dropped(PageDescriptor* head, int references, string file, int line, string member)
+    internal static void Dropped(PageDescriptor* head, int references, uint origin)
     {
         if (head->RawRecords != 0)
         {
-            Ledger.ReleaseRaw(ref head->RawRecords, head->Identity, references, file, line, member);
+            Ledger.ReleaseRaw(ref head->RawRecords, head->Identity, references, origin);
         }
     }
 
@@ -24,7 +28,7 @@ internal static unsafe class RawReferences
     {
         if (head->RawRecords != 0)
         {
-            Ledger.ForgetRaw(ref head->RawRecords, head->Identity, "", 0, "");
+            Ledger.ForgetRaw(ref head->RawRecords, head->Identity, 0);
         }
     }
 }

@@ -284,8 +284,8 @@ public class ContiguousStressTests
         PageDescriptor* source = PageMap.Descriptor(PageIdentity.Frame(identity));
         if (MovableTable.TryMigrate(source, place, 0) == MoveOutcome.Moved)
         {
-            PageRef.Unfreeze(source, 0);
-            world.Allocator.Release(source, PageTemperature.Cold);
+            PageRef.Unfreeze(source, 0, origin: 0);
+            world.Allocator.Release(source, PageTemperature.Cold, origin: 0);
         }
         else
         {

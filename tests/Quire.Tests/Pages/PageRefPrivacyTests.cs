@@ -27,7 +27,7 @@ public sealed class PageRefPrivacyTests
 
     [Theory]
     [InlineData("int seen = PageRef.Count(head);")]
-    [InlineData("PageRef.Set(head, 1); PageRef.Init(head); PageRef.Freeze(head, 1); PageRef.Unfreeze(head, 1);")]
+    [InlineData("PageRef.Set(head, 1); PageRef.Init(head); PageRef.Freeze(head, 1, origin: 0); PageRef.Unfreeze(head, 1, origin: 0);")]
     [InlineData("head->Order = 1;")]
     public void The_family_and_the_rest_of_the_descriptor_do_compile_there(string use) => Assert.Empty(Errors(use, Friend));
 

@@ -84,7 +84,7 @@ public sealed unsafe class PageRefStressTests
             {
                 if (number < 2)
                 {
-                    if (!PageRef.Freeze(head, 1))
+                    if (!PageRef.Freeze(head, 1, origin: 0))
                     {
                         continue;
                     }
@@ -94,7 +94,7 @@ public sealed unsafe class PageRefStressTests
                     Thread.SpinWait(own.Next(20));
                     pair[1]++;
                     Interlocked.Increment(ref frozen);
-                    PageRef.Unfreeze(head, 1);
+                    PageRef.Unfreeze(head, 1, origin: 0);
                 }
                 else if (page.TryGet(out Page reference, out PageGetFailure failure))
                 {

@@ -171,12 +171,12 @@ public sealed unsafe class PageRefTests : IDisposable
                 now = 1;
             }
 
-            Assert.True(PageRef.Freeze(_head, now));
+            Assert.True(PageRef.Freeze(_head, now, origin: 0));
         }
 
         if (count != Model.Frozen)
         {
-            PageRef.Unfreeze(_head, count);
+            PageRef.Unfreeze(_head, count, origin: 0);
         }
     }
 
@@ -216,8 +216,8 @@ public sealed unsafe class PageRefTests : IDisposable
             case "DecReturn": return PageRef.DecReturn(_page);
             case "SubReturn": return PageRef.SubReturn(_page, a);
             case "AddUnless": return PageRef.AddUnless(_page, a, b);
-            case "Freeze": return PageRef.Freeze(_head, a);
-            case "Unfreeze": PageRef.Unfreeze(_head, a); return null;
+            case "Freeze": return PageRef.Freeze(_head, a, origin: 0);
+            case "Unfreeze": PageRef.Unfreeze(_head, a, origin: 0); return null;
             case "Set": PageRef.Set(_head, a); return null;
             case "Init": PageRef.Init(_head); return null;
             case "TryInit": return PageRef.TryInit(_head);

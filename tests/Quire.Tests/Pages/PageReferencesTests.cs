@@ -73,9 +73,9 @@ public sealed unsafe class PageReferencesTests : IDisposable
     {
         Page page = _allocator.Allocate(order: 1);
         PageDescriptor* head = Trial.Head(page);
-        Assert.False(PageRef.Freeze(head, 2));
-        Assert.True(PageRef.Freeze(head, 1));
-        Assert.False(PageRef.Freeze(head, 1));
+        Assert.False(PageRef.Freeze(head, 2, origin: 0));
+        Assert.True(PageRef.Freeze(head, 1, origin: 0));
+        Assert.False(PageRef.Freeze(head, 1, origin: 0));
         foreach (int frame in (int[])[0, 1])
         {
             Page handle = page.Frame(frame);
@@ -93,8 +93,8 @@ public sealed unsafe class PageReferencesTests : IDisposable
 
         Assert.Throws<PageBugException>(() => _allocator.FreeUnreferenced(page));
         _allocator.Verify();
-        PageRef.Unfreeze(head, 1);
-        Assert.Throws<PageBugException>(() => PageRef.Unfreeze(head, 1));
+        PageRef.Unfreeze(head, 1, origin: 0);
+        Assert.Throws<PageBugException>(() => PageRef.Unfreeze(head, 1, origin: 0));
         page.Put();
         Assert.False(page.TryGet(out _, out PageGetFailure freed));
         Assert.Equal(PageGetFailure.Freed, freed);

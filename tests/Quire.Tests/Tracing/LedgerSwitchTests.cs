@@ -82,9 +82,9 @@ public sealed class LedgerSwitchTests
     {
         const ulong Identity = (99ul << 28) | 0xFFFFFFF;
         Assert.False(Tracking.Active);
-        uint ticket = Ledger.Take(Identity, 1, 0, HolderKind.Pin, "Pin.cs", 1, "Pin");
+        uint ticket = Ledger.Take(Identity, 1, 0, HolderKind.Pin, Origin.Here("Pin.cs", 1, "Pin"));
         Assert.Equal(HolderKind.Pin, Assert.Single(Ledger.Of(Identity)).Kind);
-        Assert.Equal(LedgerOutcome.Released, Ledger.Release(ticket, Identity, 1, "Pin.cs", 2, "Unpin").Outcome);
-        Assert.Equal(LedgerOutcome.Stale, Ledger.Release(ticket, Identity, 1, "Pin.cs", 2, "Unpin").Outcome);
+        Assert.Equal(LedgerOutcome.Released, Ledger.Release(ticket, Identity, 1, Origin.Here("Pin.cs", 2, "Unpin")).Outcome);
+        Assert.Equal(LedgerOutcome.Stale, Ledger.Release(ticket, Identity, 1, Origin.Here("Pin.cs", 2, "Unpin")).Outcome);
     }
 }

@@ -14,7 +14,6 @@ internal struct PageAllocEvent
     internal ulong GfpFlags;
     internal int Migratetype;
     internal ulong Generation;
-    internal uint Ticket;
     internal uint Stack;
     [Text]
     internal uint Site;

@@ -1,14 +1,14 @@
 namespace Quire;
 
 /// <summary>What every event begins with, as every ftrace event does.</summary>
-internal struct EventHeader
+/// <param name="type">The event's number.</param>
+/// <param name="pid">The system's number of the thread (<c>gettid</c>).</param>
+internal readonly struct EventHeader(Tracepoint type, int pid)
 {
-    internal Tracepoint CommonType;
-    internal byte CommonFlags;
-    internal byte CommonPreemptCount;
-
-    /// <summary>The system's number of the thread (<c>gettid</c>).</summary>
-    internal int CommonPid;
+    internal readonly Tracepoint CommonType = type;
+    internal readonly byte CommonFlags = 0;
+    internal readonly byte CommonPreemptCount = 0;
+    internal readonly int CommonPid = pid;
 }
 
 /// <summary>The field's C type in the format text, where it does not follow from the C# type.</summary>

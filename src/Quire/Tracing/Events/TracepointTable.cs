@@ -27,7 +27,7 @@ internal static class TracepointTable
         Of<PageRefEvent>(Tracepoint.PageRefFreeze, "page_ref", "page_ref_freeze", RefFields + Ret + RefExtra, "The page was frozen (ret 1), or not, since its count was not val (ret 0).", "unless"),
         Of<PageRefEvent>(Tracepoint.PageRefUnfreeze, "page_ref", "page_ref_unfreeze", RefFields + RefExtra, "A frozen page got its count again.", s_withoutResult),
 
-        Of<PageAllocEvent>(Tracepoint.PageAlloc, "kmem", "mm_page_alloc", "pfn=0x{pfn} order={order} migratetype={migratetype} gfp_flags=0x{gfp_flags} gen={generation} owner={owner} ticket=0x{ticket} stack={stack} site={site}", "A page was taken from its allocator."),
+        Of<PageAllocEvent>(Tracepoint.PageAlloc, "kmem", "mm_page_alloc", "pfn=0x{pfn} order={order} migratetype={migratetype} gfp_flags=0x{gfp_flags} gen={generation} owner={owner} stack={stack} site={site}", "A page was taken from its allocator."),
         Of<PageFreeEvent>(Tracepoint.PageFree, "kmem", "mm_page_free", "pfn=0x{pfn} order={order} cold={cold} gen={generation} owner={owner} stack={stack} site={site}", "A page went back to its allocator."),
         Of<PageFreeEvent>(Tracepoint.PageFreeBatched, "kmem", "mm_page_free_batched", "pfn=0x{pfn} order={order} cold={cold} gen={generation} owner={owner} stack={stack} site={site}", "A page went back to its allocator, one of many freed by one call."),
 

@@ -7,6 +7,9 @@ namespace Quire;
 /// <param name="Age">Time from then to the query, right to about 20 ms, never negative.</param>
 public readonly record struct HolderStamp(CallSite Site, int ThreadId, string? ThreadName, TimeSpan Age)
 {
+    /// <summary>The whole stack, innermost frame first; null where only the call site was recorded.</summary>
+    public CapturedStack? Stack { get; init; }
+
     /// <summary>The thread as tables show it: <c>T9</c>, or <c>T9 "parser"</c> when it has a name.</summary>
     public string Thread =>
         ThreadId == 0 ? "unknown thread" : string.IsNullOrEmpty(ThreadName) ? $"T{ThreadId}" : $"T{ThreadId} \"{ThreadName}\"";

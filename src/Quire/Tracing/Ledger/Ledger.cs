@@ -15,7 +15,7 @@ internal static class Ledger
     internal const int FrameBits = 28;
     internal const ulong FrameMask = (1ul << FrameBits) - 1;
 
-    private static readonly LedgerStore s_store = new();
+    private static readonly LedgerStore s_store = new(isTraced: true);
     private static readonly Lock s_switch = new();
     private static int s_users;
 
@@ -85,27 +85,29 @@ internal static class Ledger
 
     /// <inheritdoc cref="LedgerStore.Take"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static uint Take(ulong identity, int references, uint bytes, HolderKind kind, string file, int line, string member) =>
-        s_store.Take(identity, references, bytes, kind, file, line, member);
+    internal static uint Take(ulong identity, int references, uint bytes, HolderKind kind, uint origin) =>
+        Tracking.Selective && !IsToBeRecorded(kind, identity, bytes, origin)
+            ? 0
+            : s_store.Take(identity, references, bytes, kind, origin);
 
     /// <inheritdoc cref="LedgerStore.Release"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static LedgerRelease Release(
-        uint ticket, ulong identity, int references, string file, int line, string member, bool freed = false) =>
-        s_store.Release(ticket, identity, references, file, line, member, freed);
+        uint ticket, ulong identity, int references, uint origin, bool freed = false) =>
+        s_store.Release(ticket, identity, references, origin, freed);
 
     /// <inheritdoc cref="LedgerStore.Drop"/>
-    internal static LedgerRelease Drop(uint ticket, ulong identity, string file, int line, string member, bool freed = false) =>
-        s_store.Drop(ticket, identity, file, line, member, freed);
+    internal static LedgerRelease Drop(uint ticket, ulong identity, uint origin, bool freed = false) =>
+        s_store.Drop(ticket, identity, origin, freed);
 
     /// <inheritdoc cref="LedgerStore.MarkFreed"/>
     internal static bool MarkFreed(uint ticket) => s_store.MarkFreed(ticket);
 
     /// <inheritdoc cref="LedgerStore.Touch"/>
-    internal static bool Touch(uint ticket, string file, int line, string member) => s_store.Touch(ticket, file, line, member);
+    internal static bool Touch(uint ticket, uint origin) => s_store.Touch(ticket, origin);
 
     /// <inheritdoc cref="LedgerStore.Transfer"/>
-    internal static bool Transfer(uint ticket, string file, int line, string member) => s_store.Transfer(ticket, file, line, member);
+    internal static bool Transfer(uint ticket, uint origin) => s_store.Transfer(ticket, origin);
 
     /// <inheritdoc cref="LedgerStore.Retarget"/>
     internal static bool Retarget(uint ticket, ulong identity) => s_store.Retarget(ticket, identity);
@@ -117,17 +119,17 @@ internal static class Ledger
     internal static bool SetReferences(uint ticket, int references) => s_store.SetReferences(ticket, references);
 
     /// <inheritdoc cref="LedgerStore.TakeRaw"/>
-    internal static void TakeRaw(ref uint head, ulong identity, int references, string file, int line, string member) =>
-        s_store.TakeRaw(ref head, identity, references, file, line, member);
+    internal static void TakeRaw(ref uint head, ulong identity, int references, uint origin) =>
+        s_store.TakeRaw(ref head, identity, references, origin);
 
     /// <inheritdoc cref="LedgerStore.ReleaseRaw"/>
     internal static int ReleaseRaw(
-        ref uint head, ulong identity, int references, string file, int line, string member, bool freed = false) =>
-        s_store.ReleaseRaw(ref head, identity, references, file, line, member, freed);
+        ref uint head, ulong identity, int references, uint origin, bool freed = false) =>
+        s_store.ReleaseRaw(ref head, identity, references, origin, freed);
 
     /// <inheritdoc cref="LedgerStore.ForgetRaw"/>
-    internal static int ForgetRaw(ref uint head, ulong identity, string file, int line, string member) =>
-        s_store.ForgetRaw(ref head, identity, file, line, member);
+    internal static int ForgetRaw(ref uint head, ulong identity, uint origin) =>
+        s_store.ForgetRaw(ref head, identity, origin);
 
     /// <inheritdoc cref="LedgerStore.Snapshot"/>
     internal static List<Holder> Snapshot(int scope = 0, Func<ulong, bool>? page = null) => s_store.Snapshot(scope, page);
@@ -149,6 +151,10 @@ internal static class Ledger
 
     /// <inheritdoc cref="LedgerStore.LastReleaseOf"/>
     internal static LedgerConflict? LastReleaseOf(ulong identity) => s_store.LastReleaseOf(identity);
+
+    // Pins are recorded always: a contiguous allocation that fails must be able to name them.
+    private static bool IsToBeRecorded(HolderKind kind, ulong identity, uint bytes, uint origin) =>
+        kind is HolderKind.Pin or HolderKind.LongTermPin or HolderKind.Contiguous || TraceAdmission.Admits(identity, bytes, origin);
 
     /// <inheritdoc cref="LedgerStore.Verify"/>
     internal static bool Verify() => s_store.Verify();

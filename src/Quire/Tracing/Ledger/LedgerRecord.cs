@@ -27,12 +27,12 @@ internal unsafe struct LedgerRecord
     internal ulong State;       // phase, incarnation and references: the one word that decides, see LedgerState
     internal ulong Identity;    // the page: frame and generation, opaque here
     internal ulong TakenAt;     // milliseconds of CoarseClock
-    internal uint TakenSite;    // number in CallSiteTable
+    internal uint TakenOrigin;    // call site or stack, see Origin
     internal uint TakenThread;  // number in LedgerThreads, never reused, unlike a thread id
     internal uint Bytes;        // bytes of the page that the holder uses
     internal uint Scope;        // leak scope, 0 for none
     internal uint LastAfter;    // milliseconds from TakenAt to the last touch while live, to the release when free; stops at 49 days
-    internal uint LastSite;     // of the last touch while live, of the release when free
+    internal uint LastOrigin;     // of the last touch while live, of the release when free
     internal uint LastThread;   // the same
     internal uint Stamps;       // touches since the take; 0: the fields Last* mean nothing yet
     internal uint Next;         // ticket of the page's next raw record, under the gate of the page's chain
@@ -48,12 +48,12 @@ internal unsafe struct LedgerRecord
         Stamps = Atomic.LoadAcquire(ref record->Stamps),
         Identity = Atomic.LoadAcquire(ref record->Identity),
         TakenAt = Atomic.LoadAcquire(ref record->TakenAt),
-        TakenSite = Atomic.LoadAcquire(ref record->TakenSite),
+        TakenOrigin = Atomic.LoadAcquire(ref record->TakenOrigin),
         TakenThread = Atomic.LoadAcquire(ref record->TakenThread),
         Bytes = Atomic.LoadAcquire(ref record->Bytes),
         Scope = Atomic.LoadAcquire(ref record->Scope),
         LastAfter = Atomic.LoadAcquire(ref record->LastAfter),
-        LastSite = Atomic.LoadAcquire(ref record->LastSite),
+        LastOrigin = Atomic.LoadAcquire(ref record->LastOrigin),
         LastThread = Atomic.LoadAcquire(ref record->LastThread),
         Kind = Atomic.LoadAcquire(ref record->Kind),
     };

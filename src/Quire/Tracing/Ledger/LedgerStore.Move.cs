@@ -19,6 +19,11 @@ internal sealed unsafe partial class LedgerStore
         // and reads the page again from the copy: it shows the old page or the new one, each true at its moment.
         Atomic.StoreRelease(ref record->Identity, identity);
         Atomic.StoreRelease(ref record->State, state);
+        if (Traces)
+        {
+            TraceMove(ticket, identity);
+        }
+
         return true;
     }
 }

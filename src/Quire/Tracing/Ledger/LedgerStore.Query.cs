@@ -185,15 +185,15 @@ internal sealed unsafe partial class LedgerStore
         Bytes = copy.Bytes,
         Kind = (HolderKind)copy.Kind,
         CurrentThread = copy.Stamps == 0 ? copy.TakenThread : copy.LastThread,
-        Taken = ShowStamp(copy.TakenSite, copy.TakenThread, copy.TakenAt, now),
-        Touched = copy.Stamps == 0 ? null : ShowStamp(copy.LastSite, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
+        Taken = ShowStamp(copy.TakenOrigin, copy.TakenThread, copy.TakenAt, now),
+        Touched = copy.Stamps == 0 ? null : ShowStamp(copy.LastOrigin, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
     };
 
-    private HolderStamp ShowStamp(uint site, uint thread, ulong at, ulong now)
+    private HolderStamp ShowStamp(uint origin, uint thread, ulong at, ulong now)
     {
         (int id, string? name) = _threads.NameOf(thread);
         TimeSpan age = TimeSpan.FromMilliseconds(now > at ? now - at : 0);
-        return new HolderStamp(CallSiteTable.SiteOf(site), id, name, age);
+        return new HolderStamp(Origin.SiteOf(origin), id, name, age) { Stack = Origin.StackOf(origin) };
     }
 
     /// <summary>Tells about a record in the given state, live or free. False when the state moved on meanwhile.</summary>
@@ -211,8 +211,8 @@ internal sealed unsafe partial class LedgerStore
         conflict = new LedgerConflict(
             copy.Identity,
             (HolderKind)copy.Kind,
-            ShowStamp(copy.TakenSite, copy.TakenThread, copy.TakenAt, now),
-            live ? null : ShowStamp(copy.LastSite, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
+            ShowStamp(copy.TakenOrigin, copy.TakenThread, copy.TakenAt, now),
+            live ? null : ShowStamp(copy.LastOrigin, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
             LedgerState.Phase(state) == LedgerState.Freed);
         return true;
     }

@@ -20,23 +20,22 @@ internal sealed unsafe partial class LedgerStore
     internal long Unmatched => Volatile.Read(ref _unmatched);
 
     /// <summary>Records references taken by a bare count operation on the page whose descriptor holds <paramref name="head"/>.</summary>
-    internal void TakeRaw(ref uint head, ulong identity, int references, string file, int line, string member)
+    internal void TakeRaw(ref uint head, ulong identity, int references, uint origin)
     {
         if (references == 0)
         {
             return;
         }
 
-        uint ticket = Take(identity, references, 0, HolderKind.Raw, file, line, member);
+        uint ticket = Take(identity, references, 0, HolderKind.Raw, origin);
         if (ticket == 0)
         {
             return;
         }
 
-        uint site = CallSiteTable.NumberOf(file, line, member);
         ref SpinGate gate = ref Chain(identity);
         gate.Enter();
-        DropForeign(ref head, identity, site);
+        DropForeign(ref head, identity, origin);
         _records.At(LedgerState.Index(ticket))->Next = head;
         head = ticket;
         gate.Exit();
@@ -45,15 +44,14 @@ internal sealed unsafe partial class LedgerStore
     /// <summary>
     /// Takes references off the page's raw records. Returns how many had a record; the others are counted in <see cref="Unmatched"/>.
     /// </summary>
-    internal int ReleaseRaw(ref uint head, ulong identity, int references, string file, int line, string member, bool freed = false)
+    internal int ReleaseRaw(ref uint head, ulong identity, int references, uint origin, bool freed = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(references);
-        uint site = CallSiteTable.NumberOf(file, line, member);
         uint thread = CurrentRing()->Thread;
         int left = references;
         ref SpinGate gate = ref Chain(identity);
         gate.Enter();
-        DropForeign(ref head, identity, site);
+        DropForeign(ref head, identity, origin);
         while (left > 0 && head != 0)
         {
             ref uint link = ref Choose(ref head, thread);
@@ -67,7 +65,7 @@ internal sealed unsafe partial class LedgerStore
                 link = record->Next;
             }
 
-            ReleaseSlow(ticket, identity, part, site, freed);
+            ReleaseSlow(ticket, identity, part, origin, freed);
             left -= part;
         }
 
@@ -85,29 +83,28 @@ internal sealed unsafe partial class LedgerStore
     /// Drops the page's raw records, because it was freed or its frame has a new generation. Returns the references they held:
     /// counts that never paired.
     /// </summary>
-    internal int ForgetRaw(ref uint head, ulong identity, string file, int line, string member)
+    internal int ForgetRaw(ref uint head, ulong identity, uint origin)
     {
-        uint site = CallSiteTable.NumberOf(file, line, member);
         _ = CurrentRing();
         ref SpinGate gate = ref Chain(identity);
         gate.Enter();
-        int forgotten = DropChain(ref head, site);
+        int forgotten = DropChain(ref head, origin);
         gate.Exit();
         return forgotten;
     }
 
     // All records of a chain are of one page: a chain of an earlier generation of the frame, whose counts did not pair, goes before
     // anything else happens to it. Under the gate.
-    private void DropForeign(ref uint head, ulong identity, uint site)
+    private void DropForeign(ref uint head, ulong identity, uint origin)
     {
         if (head != 0 && _records.At(LedgerState.Index(head))->Identity != identity)
         {
-            DropChain(ref head, site);
+            DropChain(ref head, origin);
         }
     }
 
     // Under the gate. The whole sum fits an int, since a page's count does; where it does not, more never paired than can be said.
-    private int DropChain(ref uint head, uint site)
+    private int DropChain(ref uint head, uint origin)
     {
         long dropped = 0;
         while (head != 0)
@@ -116,7 +113,7 @@ internal sealed unsafe partial class LedgerStore
             LedgerRecord* record = _records.At(LedgerState.Index(ticket));
             head = record->Next;
             dropped += LedgerState.References(Atomic.LoadAcquire(ref record->State));
-            ReleaseSlow(ticket, record->Identity, AllReferences, site, freed: true);
+            ReleaseSlow(ticket, record->Identity, AllReferences, origin, freed: true);
         }
 
         return (int)Math.Min(dropped, int.MaxValue);

@@ -105,7 +105,7 @@ internal sealed unsafe partial class LedgerStore
 
                 live++;
                 bool knownKind = record->Kind <= (uint)HolderKind.Raw;
-                if (sequence == 0 || record->TakenSite > CallSiteTable.Last || !knownKind || record->TakenThread == 0)
+                if (sequence == 0 || Origin.SiteNumber(record->TakenOrigin) > CallSiteTable.Last || !knownKind || record->TakenThread == 0)
                 {
                     return $"record {index} is live with fields that nobody wrote";
                 }

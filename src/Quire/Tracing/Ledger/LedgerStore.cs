@@ -24,13 +24,16 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     private static uint s_lastNumber;
 
     private readonly uint _number;
+    private readonly bool _isTraced;
     private readonly LedgerRecords _records = new();
     private readonly LedgerThreads _threads;
     private long _untracked;
     private long _reclaimedAt = long.MinValue / 2;
 
-    internal LedgerStore()
+    /// <param name="isTraced">Whether a recording is told of what happens here: only of the process's ledger.</param>
+    internal LedgerStore(bool isTraced = false)
     {
+        _isTraced = isTraced;
         uint seen;
         do
         {
@@ -77,10 +80,8 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     /// cref="Untracked"/>).
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is negative.</exception>
-    internal uint Take(ulong identity, int references, uint bytes, HolderKind kind, string file, int line, string member)
+    internal uint Take(ulong identity, int references, uint bytes, HolderKind kind, uint origin)
     {
-        // The call site first: what may throw comes before the record leaves the ring, so that none is ever lost.
-        uint site = CallSiteTable.NumberOf(file, line, member);
         LedgerRing* ring = LedgerRing.t_current;
         uint head;
         if (ring == null || ring->Store != _number || (head = ring->Head) == ring->Tail || references < 0)
@@ -108,14 +109,20 @@ internal sealed unsafe partial class LedgerStore : IDisposable
         Atomic.StoreRelease(ref record->State, LedgerState.Make(LedgerState.Taking, incarnation, 0));
         Atomic.StoreRelease(ref record->Identity, identity);
         Atomic.StoreRelease(ref record->TakenAt, CoarseClock.Now);
-        Atomic.StoreRelease(ref record->TakenSite, site);
+        Atomic.StoreRelease(ref record->TakenOrigin, origin);
         Atomic.StoreRelease(ref record->TakenThread, ring->Thread);
         Atomic.StoreRelease(ref record->Bytes, bytes);
         Atomic.StoreRelease(ref record->Scope, LedgerScope.t_current);
         Atomic.StoreRelease(ref record->Stamps, 0u);
         Atomic.StoreRelease(ref record->Kind, (uint)kind);
         Atomic.StoreRelease(ref record->State, LedgerState.Make(LedgerState.Live, incarnation, references));
-        return LedgerState.Ticket(index, incarnation);
+        uint ticket = LedgerState.Ticket(index, incarnation);
+        if (Traces)
+        {
+            TraceTake(identity, ticket, references, bytes, kind, origin);
+        }
+
+        return ticket;
     }
 
     /// <summary>
@@ -123,9 +130,8 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     /// With <paramref name="freed"/>, notes that it was the page's last reference.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is negative.</exception>
-    internal LedgerRelease Release(uint ticket, ulong identity, int references, string file, int line, string member, bool freed = false)
+    internal LedgerRelease Release(uint ticket, ulong identity, int references, uint origin, bool freed = false)
     {
-        uint site = CallSiteTable.NumberOf(file, line, member);
         LedgerRing* ring = LedgerRing.t_current;
         LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
         if (record != null && ring != null && ring->Store == _number)
@@ -137,31 +143,36 @@ internal sealed unsafe partial class LedgerStore : IDisposable
                 // was this incarnation's, or the exchange fails. From here on the record is this thread's.
                 if (Atomic.CompareExchange(ref record->State, LedgerState.InPhase(state, LedgerState.Releasing), state) == state)
                 {
-                    Finish(record, ring, LedgerState.Index(ticket), LedgerState.Incarnation(state), site, freed);
+                    Finish(record, ring, LedgerState.Index(ticket), LedgerState.Incarnation(state), origin, freed);
+                    if (Traces)
+                    {
+                        TraceRelease(identity, ticket, references, 0, origin);
+                    }
+
                     return new LedgerRelease(null, LedgerOutcome.Released, 0);
                 }
             }
         }
 
-        return ReleaseSlow(ticket, identity, references, site, freed);
+        return ReleaseSlow(ticket, identity, references, origin, freed);
     }
 
     /// <summary>Releases the record with whatever references it holds.</summary>
-    internal LedgerRelease Drop(uint ticket, ulong identity, string file, int line, string member, bool freed = false) =>
-        ReleaseSlow(ticket, identity, AllReferences, CallSiteTable.NumberOf(file, line, member), freed);
+    internal LedgerRelease Drop(uint ticket, ulong identity, uint origin, bool freed = false) =>
+        ReleaseSlow(ticket, identity, AllReferences, origin, freed);
 
     /// <summary>
-    /// Restamps the record with this call site, thread and time, and keeps who took it: blame follows the data.
+    /// Restamps the record with this origin, thread and time, and keeps who took it: blame follows the data.
     /// False if the ticket is stale.
     /// </summary>
-    internal bool Touch(uint ticket, string file, int line, string member) =>
-        Stamp(ticket, CallSiteTable.NumberOf(file, line, member), scope: null);
+    internal bool Touch(uint ticket, uint origin) =>
+        Stamp(ticket, origin, scope: null);
 
     /// <summary>
     /// As <see cref="Touch"/>, and moves the record into the caller's leak scope: it answers for the reference from here on.
     /// </summary>
-    internal bool Transfer(uint ticket, string file, int line, string member) =>
-        Stamp(ticket, CallSiteTable.NumberOf(file, line, member), LedgerScope.t_current);
+    internal bool Transfer(uint ticket, uint origin) =>
+        Stamp(ticket, origin, LedgerScope.t_current);
 
     /// <summary>Adds references to the record. False if the ticket is stale.</summary>
     /// <exception cref="OverflowException">The sum is negative or larger than an <see cref="int"/>; the record is as it was.</exception>
@@ -203,10 +214,10 @@ internal sealed unsafe partial class LedgerStore : IDisposable
 
     // The rest of a release by the one whose exchange moved the record to Releasing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Finish(LedgerRecord* record, LedgerRing* ring, uint index, uint incarnation, uint site, bool freed)
+    private void Finish(LedgerRecord* record, LedgerRing* ring, uint index, uint incarnation, uint origin, bool freed)
     {
         record->LastAfter = Since(record->TakenAt);
-        record->LastSite = site;
+        record->LastOrigin = origin;
         record->LastThread = ring->Thread;
 
         // Happens before: whoever sees the record free sees who released it.
@@ -265,7 +276,7 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private LedgerRelease ReleaseSlow(uint ticket, ulong identity, int references, uint site, bool freed)
+    private LedgerRelease ReleaseSlow(uint ticket, ulong identity, int references, uint origin, bool freed)
     {
         if (references != AllReferences)
         {
@@ -335,7 +346,12 @@ internal sealed unsafe partial class LedgerStore : IDisposable
             {
                 if (whole)
                 {
-                    Finish(record, ring, index, LedgerState.Incarnation(state), site, freed);
+                    Finish(record, ring, index, LedgerState.Incarnation(state), origin, freed);
+                }
+
+                if (Traces)
+                {
+                    TraceRelease(identity, ticket, held - remaining, remaining, origin);
                 }
 
                 return new LedgerRelease(null, LedgerOutcome.Released, remaining);
@@ -343,7 +359,7 @@ internal sealed unsafe partial class LedgerStore : IDisposable
         }
     }
 
-    private bool Stamp(uint ticket, uint site, uint? scope)
+    private bool Stamp(uint ticket, uint origin, uint? scope)
     {
         LedgerRing* ring = CurrentRing();
         LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
@@ -353,14 +369,20 @@ internal sealed unsafe partial class LedgerStore : IDisposable
         }
 
         record->LastAfter = Since(record->TakenAt);
-        record->LastSite = site;
+        record->LastOrigin = origin;
         record->LastThread = ring->Thread;
         record->Scope = scope ?? record->Scope;
         record->Stamps++;
+        uint answers = record->Scope;
 
         // Happens before: whoever sees the record live again sees the whole stamp, and its number, by which a
         // reader that began before knows that it read a mixture.
         Atomic.StoreRelease(ref record->State, state);
+        if (Traces)
+        {
+            TraceTouch(ticket, answers, origin);
+        }
+
         return true;
     }
 
@@ -377,7 +399,17 @@ internal sealed unsafe partial class LedgerStore : IDisposable
 
         // Happens before: the count is in the state itself; nothing else changed.
         Atomic.StoreRelease(ref record->State, fits ? LedgerState.WithReferences(state, (int)sum) : state);
-        return fits ? true : throw new OverflowException("The record's references would leave the range of an int.");
+        if (!fits)
+        {
+            throw new OverflowException("The record's references would leave the range of an int.");
+        }
+
+        if (Traces)
+        {
+            TraceCount(ticket, (int)sum);
+        }
+
+        return true;
     }
 
     // Moves a live record of the ticket's incarnation to another phase; the caller then owns it and must move it on.

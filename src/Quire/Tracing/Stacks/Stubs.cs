@@ -1,0 +1,34 @@
+namespace Quire;
+
+internal static class StackCapture
+{
+    internal static uint Take(uint site) => 0;
+}
+
+internal static class StackDepot
+{
+    internal static uint SiteOf(uint stack) => 0;
+
+    internal static CapturedStack Of(uint stack) => new([], false);
+}
+
+/// <summary>Stub.</summary>
+public sealed record CapturedStack(IReadOnlyList<string> Frames, bool IsPartial);
+
+internal static class TraceRings
+{
+    internal static void Write<T>(Tracepoint id, ref T value)
+        where T : unmanaged
+    {
+    }
+}
+
+internal static class TraceAdmission
+{
+    internal static bool Admits(ulong identity, uint bytes, uint origin) => true;
+}
+
+internal static class TextTable
+{
+    internal static uint NumberOf(string text) => 0;
+}
