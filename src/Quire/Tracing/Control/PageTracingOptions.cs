@@ -3,14 +3,7 @@ namespace Quire;
 /// <summary>What a recording records, and where to. Read once, when the recording starts.</summary>
 public sealed class PageTracingOptions
 {
-    /// <summary>Bytes of a thread's ring, where nothing else is said: about 10,900 events.</summary>
-    internal const long DefaultRingBytes = 1 << 20;
-
-    /// <summary>Bytes of the whole file at most, where nothing else is said.</summary>
-    internal const long DefaultMaximumBytes = 1L << 30;
-
-    internal const long MinimumRingBytes = 1 << 13;
-    internal const long MaximumRingBytes = 1L << 32;
+    private const long MaximumRingBytes = 1L << 32;
 
     /// <summary>
     /// The file, made by the recording; <c>{pid}</c> in it stands for the process's number. Its folder must exist. It is private to the user, and
@@ -31,10 +24,10 @@ public sealed class PageTracingOptions
     public TraceFilter? Filter { get; init; }
 
     /// <summary>Bytes of each thread's ring, 8 KiB to 4 GiB, rounded up to pages of the file; an event takes 96. 1 MiB if nothing is said.</summary>
-    public long RingBytes { get; init; } = DefaultRingBytes;
+    public long RingBytes { get; init; } = TraceFileOptions.DefaultRingBytes;
 
-    /// <summary>Most bytes of the file, all rings and texts together, at least 1 MiB and two rings; threads for whose ring there is no room lose their events, counted. 1 GiB if nothing is said.</summary>
-    public long MaximumBytes { get; init; } = DefaultMaximumBytes;
+    /// <summary>Most bytes of the file, all rings and texts together, at least 1 MiB and two rings; threads for whose ring there is no room lose their events, counted. 256 MiB if nothing is said.</summary>
+    public long MaximumBytes { get; init; } = TraceFileOptions.DefaultMaximumBytes;
 
     /// <summary>What happens once a ring is full.</summary>
     public TraceOverflow Overflow { get; init; }
@@ -59,8 +52,8 @@ public sealed class PageTracingOptions
         }
 
         Range(SampleEvery, 1, TraceAdmission.MaximumSampleEvery, nameof(SampleEvery));
-        Range(RingBytes, MinimumRingBytes, MaximumRingBytes, nameof(RingBytes));
-        Range(MaximumBytes, Math.Max(1 << 20, 2 * RingBytes), long.MaxValue, nameof(MaximumBytes));
+        Range(RingBytes, TraceFileOptions.LeastRingBytes, MaximumRingBytes, nameof(RingBytes));
+        Range(MaximumBytes, Math.Max(TraceFileOptions.LeastMaximumBytes, 2 * RingBytes), long.MaxValue, nameof(MaximumBytes));
         if (Overflow is not TraceOverflow.OverwriteOldest and not TraceOverflow.StopWhenFull)
         {
             throw new ArgumentOutOfRangeException(nameof(Overflow), Overflow, "There is no such way to overflow.");

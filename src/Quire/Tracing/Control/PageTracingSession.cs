@@ -169,14 +169,15 @@ public sealed class PageTracingSession : IDisposable
     private static TraceFileOptions FileOptions(PageTracingOptions options, string path) => new()
     {
         Path = path,
+        Replace = options.Overwrite,
         RingBytes = options.RingBytes,
         MaximumBytes = options.MaximumBytes,
         Overflow = options.Overflow,
         Properties =
         [
-            ("sample", $"{options.SampleEvery}"),
-            ("filter", options.Filter?.ToString() ?? ""),
-            ("stacks", options.Stacks ? "frames" : "call sites: stacks were not asked for"),
+            new("sample", $"{options.SampleEvery}"),
+            new("filter", options.Filter?.ToString() ?? ""),
+            new("stacks", options.Stacks ? "frames" : "call sites: stacks were not asked for"),
         ],
     };
 

@@ -41,13 +41,13 @@ internal static class TraceAdmission
     /// </summary>
     /// <param name="identity">The page: frame in the low <see cref="Ledger.FrameBits"/>.</param>
     /// <param name="bytes">Bytes of the page that the holder uses.</param>
-    /// <param name="site">The call site's number. Not a stack's: to be asked before the stack is walked, which is what the walk's cost is saved by.</param>
+    /// <param name="origin">Where it is taken: a call site, or a stack, which counts by its call site (<see cref="Origin"/>).</param>
     /// <returns>True always where the recording is not selective.</returns>
-    internal static bool Admits(ulong identity, uint bytes, uint site)
+    internal static bool Admits(ulong identity, uint bytes, uint origin)
     {
         // Happens before: the rules are immutable and complete before the store that published them.
         Rules? rules = Volatile.Read(ref s_rules);
-        return rules is null || ((rules.Filter is null || rules.Matches(identity, bytes, site)) && (rules.SampleEvery == 1 || Draw(rules)));
+        return rules is null || ((rules.Filter is null || rules.Matches(identity, bytes, origin)) && (rules.SampleEvery == 1 || Draw(rules)));
     }
 
     /// <summary>Whether an operation on a page's bare count is recorded, which has neither size nor ticket: only the page's number counts.</summary>
@@ -126,8 +126,8 @@ internal static class TraceAdmission
         // 1 MiB, and only where a filter asks for call sites.
         private readonly byte[] _sites = filter is { HasSites: true } ? new byte[CallSiteTable.MaximumSites + 1] : [];
 
-        internal bool Matches(ulong identity, uint bytes, uint site) =>
-            Filter!.MatchesPage((uint)(identity & Ledger.FrameMask)) && Filter.MatchesSize(bytes) && (_sites.Length == 0 || MatchesSite(site));
+        internal bool Matches(ulong identity, uint bytes, uint origin) =>
+            Filter!.MatchesPage((uint)(identity & Ledger.FrameMask)) && Filter.MatchesSize(bytes) && (_sites.Length == 0 || MatchesSite(Origin.SiteNumber(origin)));
 
         /// <summary>How many references from here to the next admitted one, that one included; 1 or more.</summary>
         internal int Gap(ref ulong random)

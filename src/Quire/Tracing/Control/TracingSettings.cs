@@ -46,8 +46,8 @@ internal static class TracingSettings
             Stacks = Flag(Find(Stacks)),
             SampleEvery = Find(Sample) is { } sample ? Number(sample, 1, TraceAdmission.MaximumSampleEvery) : 1,
             Filter = Find(Filter) is { } filter ? FilterOf(filter) : null,
-            RingBytes = Find(Buffer) is { } buffer ? Size(buffer) : PageTracingOptions.DefaultRingBytes,
-            MaximumBytes = Find(Maximum) is { } maximum ? Size(maximum) : PageTracingOptions.DefaultMaximumBytes,
+            RingBytes = Find(Buffer) is { } buffer ? Size(buffer) : TraceFileOptions.DefaultRingBytes,
+            MaximumBytes = Find(Maximum) is { } maximum ? Size(maximum) : TraceFileOptions.DefaultMaximumBytes,
             Overflow = Find(Overflow) is { } overflow ? OverflowOf(overflow) : TraceOverflow.OverwriteOldest,
             Overwrite = Flag(Find(Overwrite)),
         };
