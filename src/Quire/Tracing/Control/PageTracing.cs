@@ -19,7 +19,12 @@ namespace Quire;
 public static class PageTracing
 {
     private static readonly Lock s_gate = new();
+
+    // Never held while anything else is done: the figures are read while a recording starts, which takes its time under the other lock.
+    private static readonly Lock s_totalsGate = new();
     private static PageTracingSession? s_current;
+    private static long s_endedWritten;
+    private static long s_endedLost;
 
     /// <summary>False where the application was built or started with the switch <c>Quire.Tracing.IsSupported</c> set to false: then nothing can be recorded.</summary>
     public static bool IsSupported => TracingSupport.IsSupported;
@@ -68,9 +73,13 @@ public static class PageTracing
             }
 
             session = PageTracingSession.Begin(options, request);
-            Volatile.Write(ref s_current, session);
+            lock (s_totalsGate)
+            {
+                Volatile.Write(ref s_current, session);
+            }
         }
 
+        TracingNotices.Rearm();
         session.TellStarted();
         return session;
     }
@@ -78,12 +87,21 @@ public static class PageTracing
     /// <summary>Called by the session once it has ended.</summary>
     internal static void Ended(PageTracingSession session)
     {
-        lock (s_gate)
+        lock (s_totalsGate)
         {
-            if (s_current == session)
-            {
-                Volatile.Write(ref s_current, null);
-            }
+            s_endedWritten += session.Written;
+            s_endedLost += session.Lost;
+            Volatile.Write(ref s_current, null);
+        }
+    }
+
+    /// <summary>Events written and lost by all recordings of this process so far: only ever more.</summary>
+    internal static (long Written, long Lost) Totals()
+    {
+        lock (s_totalsGate)
+        {
+            PageTracingSession? current = s_current;
+            return (s_endedWritten + (current?.Written ?? 0), s_endedLost + (current?.Lost ?? 0));
         }
     }
 }

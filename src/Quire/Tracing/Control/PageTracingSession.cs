@@ -83,7 +83,6 @@ public sealed class PageTracingSession : IDisposable
         }
 
         // No lock is held from here on: listeners run.
-        QuireMeter.Closed(_written, _lost);
         PageTracing.Ended(this);
         QuireEventSource.Log.RecordingStopped(Request, Path, _written, _lost, Duration.TotalMilliseconds, failure?.Message.ReplaceLineEndings(" ") ?? "");
         if (failure is not null)

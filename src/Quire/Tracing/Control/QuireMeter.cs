@@ -28,9 +28,6 @@ internal static class QuireMeter
 
     private static readonly Histogram<double> s_duration = s_meter.CreateHistogram<double>("quire.contiguous.duration", "s", "How long contiguous allocations took.");
 
-    private static long s_closedWritten;
-    private static long s_closedLost;
-
     static QuireMeter()
     {
         Pages("quire.pages.limit", "Most bytes that the allocator may manage.", static pages => pages.Limit);
@@ -40,18 +37,14 @@ internal static class QuireMeter
         Pages("quire.pages.decommitted", "Bytes of free pages given back to the system.", static pages => pages.Decommitted);
         Pages("quire.pages.retired", "Bytes of pages kept out of use.", static pages => pages.Retired);
 
-        s_meter.CreateObservableUpDownCounter("quire.ledger.holders", static () => Live(), "{holder}", "Holders on record, times the sample where a recording is sampled.");
+        s_meter.CreateObservableUpDownCounter("quire.ledger.holders", static () => Live(), "{holder}", "Holders on record. While a recording is sampled, one in so many is: multiply by the sample.");
         s_meter.CreateObservableCounter("quire.ledger.untracked", static () => Ledger.Untracked, "{reference}", "References that got no record, because the ledger was full.");
         s_meter.CreateObservableUpDownCounter("quire.ledger.memory", static () => Ledger.Bytes, "By", "Memory of the ledger's records.");
 
-        s_meter.CreateObservableCounter("quire.tracing.events", static () => Written, "{event}", "Events written by recordings.");
-        s_meter.CreateObservableCounter("quire.tracing.lost", static () => Lost, "{event}", "Events that recordings lost: overwritten, or without room.");
+        s_meter.CreateObservableCounter("quire.tracing.events", static () => PageTracing.Totals().Written, "{event}", "Events written by recordings.");
+        s_meter.CreateObservableCounter("quire.tracing.lost", static () => PageTracing.Totals().Lost, "{event}", "Events that recordings lost: overwritten, or without room.");
         s_meter.CreateObservableUpDownCounter("quire.tracing.recordings", static () => PageTracing.IsRecording ? 1 : 0, "{recording}", "Recordings that run.");
     }
-
-    internal static long Written => Volatile.Read(ref s_closedWritten) + (PageTracing.Current?.Written ?? 0);
-
-    internal static long Lost => Volatile.Read(ref s_closedLost) + (PageTracing.Current?.Lost ?? 0);
 
     /// <summary>Makes the meter, so that listeners see its instruments.</summary>
     internal static void Prepare() => _ = s_meter.Name;

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Diagnostics.Tracing;
 
 namespace Quire;
 
@@ -15,7 +15,7 @@ internal static class TracingNotices
     private static int s_ledgerFull;
 
     /// <summary>Whether it is worth finding out who is the first holder in the way of a contiguous allocation.</summary>
-    internal static bool WantsFirstHolder => QuireEventSource.Log.IsEnabled(System.Diagnostics.Tracing.EventLevel.Warning, QuireEventSource.Keywords.Contiguous);
+    internal static bool WantsFirstHolder => QuireEventSource.Log.IsEnabled(EventLevel.Warning, QuireEventSource.Keywords.Contiguous);
 
     /// <summary>An allocator is ready.</summary>
     internal static void AllocatorCreated(string name, long limitBytes) => QuireEventSource.Log.AllocatorCreated(name, limitBytes);
