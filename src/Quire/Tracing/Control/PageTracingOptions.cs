@@ -3,7 +3,7 @@ namespace Quire;
 /// <summary>What a recording records, and where to. Read once, when the recording starts.</summary>
 public sealed class PageTracingOptions
 {
-    private const long MaximumRingBytes = 1L << 32;
+    internal const long MostRingBytes = 1L << 32;
 
     /// <summary>
     /// The file, made by the recording; <c>{pid}</c> in it stands for the process's number. Its folder must exist. It is private to the user, and
@@ -41,6 +41,9 @@ public sealed class PageTracingOptions
     /// <summary>The file's full path, with the process's number in it.</summary>
     internal string FullPath => System.IO.Path.GetFullPath(Path.Replace("{pid}", $"{Environment.ProcessId}", StringComparison.Ordinal));
 
+    /// <summary>A file must have room for two rings; the default maximum gives way to it.</summary>
+    internal static long LeastMaximumBytes(long ringBytes) => Math.Max(TraceFileOptions.LeastMaximumBytes, 2 * ringBytes);
+
     /// <summary>Finds what is wrong before anything is made.</summary>
     /// <exception cref="ArgumentException">An option is none.</exception>
     internal void Check()
@@ -52,8 +55,8 @@ public sealed class PageTracingOptions
         }
 
         Range(SampleEvery, 1, TraceAdmission.MaximumSampleEvery, nameof(SampleEvery));
-        Range(RingBytes, TraceFileOptions.LeastRingBytes, MaximumRingBytes, nameof(RingBytes));
-        Range(MaximumBytes, Math.Max(TraceFileOptions.LeastMaximumBytes, 2 * RingBytes), long.MaxValue, nameof(MaximumBytes));
+        Range(RingBytes, TraceFileOptions.LeastRingBytes, MostRingBytes, nameof(RingBytes));
+        Range(MaximumBytes, LeastMaximumBytes(RingBytes), long.MaxValue, nameof(MaximumBytes));
         if (Overflow is not TraceOverflow.OverwriteOldest and not TraceOverflow.StopWhenFull)
         {
             throw new ArgumentOutOfRangeException(nameof(Overflow), Overflow, "There is no such way to overflow.");

@@ -40,25 +40,22 @@ internal static class TracingSettings
             return null;
         }
 
+        long ring = Find(Buffer) is { } buffer
+            ? Size(buffer, TraceFileOptions.LeastRingBytes, PageTracingOptions.MostRingBytes)
+            : TraceFileOptions.DefaultRingBytes;
         PageTracingOptions options = new()
         {
-            Path = path.Text,
+            Path = string.IsNullOrWhiteSpace(path.Text) || path.Text.Contains('\0', StringComparison.Ordinal) ? throw Wrong(path, "the name of a file") : path.Text,
             Stacks = Flag(Find(Stacks)),
             SampleEvery = Find(Sample) is { } sample ? Number(sample, 1, TraceAdmission.MaximumSampleEvery) : 1,
             Filter = Find(Filter) is { } filter ? FilterOf(filter) : null,
-            RingBytes = Find(Buffer) is { } buffer ? Size(buffer) : TraceFileOptions.DefaultRingBytes,
-            MaximumBytes = Find(Maximum) is { } maximum ? Size(maximum) : TraceFileOptions.DefaultMaximumBytes,
+            RingBytes = ring,
+            MaximumBytes = Find(Maximum) is { } maximum
+                ? Size(maximum, PageTracingOptions.LeastMaximumBytes(ring), long.MaxValue)
+                : Math.Max(TraceFileOptions.DefaultMaximumBytes, PageTracingOptions.LeastMaximumBytes(ring)),
             Overflow = Find(Overflow) is { } overflow ? OverflowOf(overflow) : TraceOverflow.OverwriteOldest,
             Overwrite = Flag(Find(Overwrite)),
         };
-        try
-        {
-            options.Check();
-        }
-        catch (ArgumentException wrong)
-        {
-            throw new FormatException(wrong.Message.ReplaceLineEndings(" "), wrong);
-        }
 
         return options;
 
@@ -102,8 +99,10 @@ internal static class TracingSettings
             ? number
             : throw Wrong(setting, $"a whole number from {least} to {most}");
 
-    private static long Size((string Name, string Text) setting) =>
-        ByteSize.TryParse(setting.Text, out long bytes) ? bytes : throw Wrong(setting, "a number of bytes (K, M or G may follow)");
+    private static long Size((string Name, string Text) setting, long least, long most) =>
+        ByteSize.TryParse(setting.Text, out long bytes) && bytes >= least && bytes <= most
+            ? bytes
+            : throw Wrong(setting, $"a number of bytes from {least} {(most == long.MaxValue ? "up" : $"to {most}")} (K, M or G may follow)");
 
     private static TraceOverflow OverflowOf((string Name, string Text) setting) => setting.Text.ToUpperInvariant() switch
     {
