@@ -25,6 +25,8 @@ internal static class TraceRings
 
 internal static class TraceAdmission
 {
+    internal static int SampleEvery => 1;
+
     internal static bool Admits(ulong identity, uint bytes, uint origin) => true;
 }
 
