@@ -61,6 +61,21 @@ internal static class CallSiteTable
         }
     }
 
+    /// <summary>Shows a sink every site known; a site that comes meanwhile publishes itself.</summary>
+    internal static void Replay(ITextSink sink)
+    {
+        CallSite[] sites;
+        lock (s_gate)
+        {
+            sites = s_sites[..((int)s_last + 1)];
+        }
+
+        for (int number = 1; number < sites.Length; number++)
+        {
+            sink.Text((uint)number, sites[number].ToString());
+        }
+    }
+
     // From the line, the lengths, and the four characters before the file's ".cs": they tell apart the sites that share a line,
     // and cost one load instead of a walk over the characters.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,6 +136,13 @@ internal static class CallSiteTable
 
                 s_sites[number] = site;
                 known = new Known { Number = number };
+
+                // Before the number can be found by anyone, so before any event that names it.
+                if (TextTable.HasSinks)
+                {
+                    TextTable.PublishSite(number, site.ToString());
+                }
+
                 s_byContent.Add(site, known);
                 Volatile.Write(ref s_last, number);
             }
