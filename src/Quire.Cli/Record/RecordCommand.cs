@@ -168,13 +168,13 @@ internal static class RecordCommand
     private static TimeSpan? ParseDuration(ArgumentResult result)
     {
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        int digits = text.AsSpan().IndexOfAnyExcept("0123456789.");
-        double factor = (digits < 0 ? "s" : text[digits..]) switch { "ms" => 0.001, "s" => 1, "m" => 60, "h" => 3600, _ => 0 };
+        string number = text.TrimEnd('m', 's', 'h');
+        double factor = text[number.Length..] switch { "ms" => 0.001, "" or "s" => 1, "m" => 60, "h" => 3600, _ => 0 };
         if (factor > 0
-            && double.TryParse(digits < 0 ? text : text[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
-            && number * factor is >= 0.001 and <= 365 * 86400.0)
+            && double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
+            && value * factor is >= 0.001 and <= 365 * 86400.0)
         {
-            return TimeSpan.FromSeconds(number * factor);
+            return TimeSpan.FromSeconds(value * factor);
         }
 
         result.AddError($"--duration takes a time such as 500ms, 10s, 5m or 1h, and '{text}' is none.");

@@ -58,10 +58,11 @@ public sealed class PageTracingSession : IDisposable
     /// Ends the recording: what happened before the call is in the file, the ledger as it is now too, and the file is closed. A second call does
     /// nothing; one that comes while another is at it waits for it.
     /// </summary>
-    /// <exception cref="IOException">The last snapshot could not be written (the disk is full, say). The recording has ended all the same, and its events are in the file.</exception>
+    /// <exception cref="IOException">The file could not be closed in order. The recording has ended all the same, and what was written is in the file.</exception>
     public void Stop()
     {
         Exception? failure = null;
+        long missing;
         lock (_gate)
         {
             if (_isStopped)
@@ -71,6 +72,7 @@ public sealed class PageTracingSession : IDisposable
 
             AppDomain.CurrentDomain.ProcessExit -= AtExit;
             Try(() => RecordingSnapshot.Write(_file, SnapshotKind.End), ref failure);
+            missing = _file.LostSnapshotRecords;
             Tracking.Recording = false;
             Tracking.Counting = false;
             Try(_file.Stop, ref failure);
@@ -84,7 +86,9 @@ public sealed class PageTracingSession : IDisposable
 
         // No lock is held from here on: listeners run.
         PageTracing.Ended(this);
-        QuireEventSource.Log.RecordingStopped(Request, Path, _written, _lost, Duration.TotalMilliseconds, failure?.Message.ReplaceLineEndings(" ") ?? "");
+        string error = failure?.Message.ReplaceLineEndings(" ")
+            ?? (missing > 0 ? $"The snapshots of who holds what are not whole: {missing} records found no room in the file." : "");
+        QuireEventSource.Log.RecordingStopped(Request, Path, _written, _lost, Duration.TotalMilliseconds, error);
         if (failure is not null)
         {
             throw failure as IOException ?? new IOException($"The recording to {Path} has ended, but not all of it could be written: {failure.Message}", failure);

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Quire;
 
 /// <summary>Writes into a recording what is so at its beginning and its end: the holders on record, and the pages that somebody holds.</summary>
@@ -9,7 +7,7 @@ internal static class RecordingSnapshot
     /// <exception cref="IOException">There is no room for it.</exception>
     internal static void Write(TraceSession file, SnapshotKind kind)
     {
-        using TraceSnapshot snapshot = file.BeginSnapshot(kind);
+        TraceSnapshot snapshot = file.BeginSnapshot(kind);
         foreach (Holder holder in Ledger.Snapshot())
         {
             HolderTakeEvent state = StateOf(holder);
@@ -30,18 +28,12 @@ internal static class RecordingSnapshot
         Bytes = (uint)holder.Bytes,
         Kind = (uint)holder.Kind,
         Scope = (uint)holder.Scope,
-        Site = NumberOf(holder.Taken.Site),
+        Stack = Origin.StackNumber(holder.Taken.Origin),
+        Site = Origin.SiteNumber(holder.Taken.Origin),
         Taken = TimeOf(holder.Taken.Age),
-        TouchedSite = holder.Touched is { } touched ? NumberOf(touched.Site) : 0,
+        TouchedSite = holder.Touched is { } touched ? Origin.SiteNumber(touched.Origin) : 0,
     };
 
-    // The literals of the call site itself: found by content in any case, and most often by reference.
-    private static uint NumberOf(CallSite site) => site.IsUnknown ? 0 : CallSiteTable.NumberOf(site.File, site.Line, site.Member);
-
-    /// <summary>In ns of the system's monotonic clock, which is the clock of the file (<see cref="Stopwatch"/>'s where that counts from elsewhere).</summary>
-    private static ulong TimeOf(TimeSpan age)
-    {
-        long now = (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
-        return (ulong)Math.Max(0, now - (age.Ticks * 100));
-    }
+    /// <summary>In ns of the clock of the file.</summary>
+    private static ulong TimeOf(TimeSpan age) => (ulong)Math.Max(0, TraceClock.Now - (age.Ticks * 100));
 }

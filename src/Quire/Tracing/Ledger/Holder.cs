@@ -22,6 +22,9 @@ public sealed record Holder
     /// <summary>Bytes of the whole page that this holder keeps in memory; 0 when nobody filled it in.</summary>
     public long PageBytes { get; init; }
 
+    /// <summary>How many takes this record stands for: 1, or N where one reference in N is recorded. Totals scale by it.</summary>
+    public int Weight { get; init; } = 1;
+
     /// <summary>What kind of reference it is.</summary>
     public HolderKind Kind { get; init; }
 

@@ -12,7 +12,7 @@ public sealed record HolderRow
     /// <summary>How many records there are.</summary>
     public int Holders { get; init; }
 
-    /// <summary>How many references they hold together.</summary>
+    /// <summary>How many references they hold together; an estimate where one reference in N is recorded (<see cref="Holder.Weight"/>).</summary>
     public long References { get; init; }
 
     /// <summary>How many different pages. A page held from two sites counts in both rows.</summary>
@@ -29,6 +29,9 @@ public sealed record HolderRow
 
     /// <summary>The threads that took or received them, by name; each once, in the order of their oldest holder.</summary>
     public IReadOnlyList<string> Threads { get; init; } = [];
+
+    /// <summary>The different stacks among the holders, the most frequent first; empty where only call sites were recorded.</summary>
+    public IReadOnlyList<CapturedStack> Stacks { get; init; } = [];
 
     /// <summary>
     /// True for what holds pages by design while it lives: a fragment cache's bias, the movable table, a contiguous range.

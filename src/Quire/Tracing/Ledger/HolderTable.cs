@@ -16,10 +16,12 @@ namespace Quire;
 ///   Cache.cs:9 Refill         cache bias    60      1          - / 4 KiB   1 min  T9
 ///   untracked                                4      2                             taken before tracking, or with the ledger full
 /// </code>
+/// Where stacks are recorded, each row is followed by the most frequent one, a frame a line.
 /// </remarks>
 public sealed class HolderTable
 {
     private const int ThreadsShown = 3;
+    private const int FramesShown = 16;
     private static readonly string[] s_header = ["SITE", "KIND", "REFS", "PAGES", "USED / PINNED", "OLDEST", "THREADS"];
 
     private readonly List<Holder> _holders;
@@ -49,7 +51,7 @@ public sealed class HolderTable
                 .ThenBy(row => row.Site.ToString(), StringComparer.Ordinal)
                 .ThenBy(row => row.Kind),
         ];
-        References = untrackedReferences + _holders.Sum(holder => (long)holder.References);
+        References = untrackedReferences + _holders.Sum(Weighted);
         Pages = CountPages(_holders);
     }
 
@@ -100,7 +102,13 @@ public sealed class HolderTable
             folded.Clear();
         }
 
-        List<string[]> lines = [.. shown.Select(Cells)];
+        List<string[]> lines = [];
+        foreach (HolderRow row in shown)
+        {
+            lines.Add(Cells(row));
+            lines.AddRange(Frames(row));
+        }
+
         if (folded.Count > 0)
         {
             HashSet<(CallSite, HolderKind)> keys = [.. folded.Select(row => (row.Site, row.Kind))];
@@ -166,6 +174,8 @@ public sealed class HolderTable
 
     private static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 
+    private static long Weighted(Holder holder) => (long)holder.References * holder.Weight;
+
     private static int CountPages(IEnumerable<Holder> holders) => holders.Select(holder => holder.Identity).Distinct().Count();
 
     private static HolderRow MakeRow(CallSite site, HolderKind kind, IEnumerable<Holder> group)
@@ -176,12 +186,13 @@ public sealed class HolderTable
             Site = site,
             Kind = kind,
             Holders = holders.Count,
-            References = holders.Sum(holder => (long)holder.References),
+            References = holders.Sum(Weighted),
             Pages = CountPages(holders),
-            UsedBytes = holders.Sum(holder => holder.Bytes),
+            UsedBytes = holders.Sum(holder => holder.Bytes * holder.Weight),
             PinnedBytes = holders.DistinctBy(holder => holder.Identity).Sum(holder => holder.PageBytes),
             Oldest = holders[0].Current.Age,
             Threads = [.. holders.Select(holder => holder.Current.Thread).Distinct()],
+            Stacks = [.. holders.Select(holder => holder.Current.Stack).OfType<CapturedStack>().GroupBy(stack => stack).OrderByDescending(same => same.Count()).Select(same => same.Key)],
         };
     }
 
@@ -202,7 +213,9 @@ public sealed class HolderTable
         long tracked = References - UntrackedReferences;
         string untracked = UntrackedReferences > 0 ? $", and {Number(UntrackedReferences)} untracked" : "";
         string held = $"{Count(tracked, "reference")} to {Count(Pages, "page")} by {Count(sites, "site")}";
-        return $"held: {held}{untracked}, oldest {Duration(oldest)}\n";
+        int weight = _holders.Max(holder => holder.Weight);
+        string sampled = weight == 1 ? "" : $"sampled: one reference in {weight} was recorded; references and used bytes are estimates from that, pages are those seen\n";
+        return $"held: {(weight == 1 ? "" : "about ")}{held}{untracked}, oldest {Duration(oldest)}\n{sampled}";
     }
 
     private static string[] Cells(HolderRow row)
@@ -223,6 +236,28 @@ public sealed class HolderTable
         ];
     }
 
+    // Lines of one cell: what is between rows and has no columns.
+    private static IEnumerable<string[]> Frames(HolderRow row)
+    {
+        if (row.Stacks.Count == 0)
+        {
+            yield break;
+        }
+
+        CapturedStack stack = row.Stacks[0];
+        foreach (string frame in stack.Frames.Take(FramesShown))
+        {
+            yield return [$"  => {frame}"];
+        }
+
+        int more = stack.Frames.Count - FramesShown;
+        string others = row.Stacks.Count == 1 ? "" : $"   ({Count(row.Stacks.Count - 1, "other stack")})";
+        if (more > 0 || others.Length > 0)
+        {
+            yield return [(more > 0 ? $"  => (+{more} frames)" : "") + others];
+        }
+    }
+
     // Words to the left, numbers to the right, two spaces between, no blanks at the end of a line.
     private static string Lay(string summary, List<string[]> lines)
     {
@@ -232,12 +267,12 @@ public sealed class HolderTable
         }
 
         lines.Insert(0, s_header);
-        int[] widths = [.. Enumerable.Range(0, s_header.Length).Select(column => lines.Max(line => line[column].Length))];
+        int[] widths = [.. Enumerable.Range(0, s_header.Length).Select(column => lines.Where(line => line.Length > 1).Max(line => line[column].Length))];
         StringBuilder text = new(summary);
         foreach (string[] line in lines)
         {
-            StringBuilder row = new();
-            for (int column = 0; column < line.Length; column++)
+            StringBuilder row = new(line.Length == 1 ? "  " + line[0] : "");
+            for (int column = 0; column < line.Length && line.Length > 1; column++)
             {
                 bool number = column is >= 2 and <= 5;
                 row.Append("  ").Append(number ? line[column].PadLeft(widths[column]) : line[column].PadRight(widths[column]));

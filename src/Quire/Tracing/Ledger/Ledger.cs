@@ -86,8 +86,8 @@ internal static class Ledger
     /// <inheritdoc cref="LedgerStore.Take"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint Take(ulong identity, int references, uint bytes, HolderKind kind, uint origin) =>
-        Tracking.Selective && !IsToBeRecorded(kind, identity, bytes, origin)
-            ? 0
+        Tracking.Selective
+            ? TakeSelected(identity, references, bytes, kind, origin)
             : s_store.Take(identity, references, bytes, kind, origin);
 
     /// <inheritdoc cref="LedgerStore.Release"/>
@@ -119,8 +119,14 @@ internal static class Ledger
     internal static bool SetReferences(uint ticket, int references) => s_store.SetReferences(ticket, references);
 
     /// <inheritdoc cref="LedgerStore.TakeRaw"/>
-    internal static void TakeRaw(ref uint head, ulong identity, int references, uint origin) =>
-        s_store.TakeRaw(ref head, identity, references, origin);
+    internal static void TakeRaw(ref uint head, ulong identity, int references, uint origin)
+    {
+        // Whole or not at all: counts without a handle are paired by their sum, and a sample of them would pair wrongly.
+        if (!Tracking.Selective)
+        {
+            s_store.TakeRaw(ref head, identity, references, origin);
+        }
+    }
 
     /// <inheritdoc cref="LedgerStore.ReleaseRaw"/>
     internal static int ReleaseRaw(
@@ -153,8 +159,10 @@ internal static class Ledger
     internal static LedgerConflict? LastReleaseOf(ulong identity) => s_store.LastReleaseOf(identity);
 
     // Pins are recorded always: a contiguous allocation that fails must be able to name them.
-    private static bool IsToBeRecorded(HolderKind kind, ulong identity, uint bytes, uint origin) =>
-        kind is HolderKind.Pin or HolderKind.LongTermPin or HolderKind.Contiguous || TraceAdmission.Admits(identity, bytes, origin);
+    private static uint TakeSelected(ulong identity, int references, uint bytes, HolderKind kind, uint origin) =>
+        kind is HolderKind.Pin or HolderKind.LongTermPin or HolderKind.Contiguous ? s_store.Take(identity, references, bytes, kind, origin)
+        : TraceAdmission.Admits(identity, bytes, origin) ? s_store.Take(identity, references, bytes, kind, origin, TraceAdmission.SampleEvery)
+        : 0;
 
     /// <inheritdoc cref="LedgerStore.Verify"/>
     internal static bool Verify() => s_store.Verify();

@@ -36,7 +36,7 @@ internal unsafe struct LedgerRecord
     internal uint LastThread;   // the same
     internal uint Stamps;       // touches since the take; 0: the fields Last* mean nothing yet
     internal uint Next;         // ticket of the page's next raw record, under the gate of the page's chain
-    internal uint Kind;         // HolderKind
+    internal uint Kind;         // HolderKind in the low byte; above it how many references it stands for, where not all are recorded
 
     /// <summary>
     /// Copies all that readers may see, as of a state just read. To be believed only if <see cref="IsUnchanged"/> afterwards.

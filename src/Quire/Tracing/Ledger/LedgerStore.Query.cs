@@ -183,7 +183,8 @@ internal sealed unsafe partial class LedgerStore
         Scope = (int)copy.Scope,
         References = LedgerState.References(copy.State),
         Bytes = copy.Bytes,
-        Kind = (HolderKind)copy.Kind,
+        Kind = (HolderKind)(byte)copy.Kind,
+        Weight = (int)(copy.Kind >> WeightShift),
         CurrentThread = copy.Stamps == 0 ? copy.TakenThread : copy.LastThread,
         Taken = ShowStamp(copy.TakenOrigin, copy.TakenThread, copy.TakenAt, now),
         Touched = copy.Stamps == 0 ? null : ShowStamp(copy.LastOrigin, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
@@ -193,7 +194,7 @@ internal sealed unsafe partial class LedgerStore
     {
         (int id, string? name) = _threads.NameOf(thread);
         TimeSpan age = TimeSpan.FromMilliseconds(now > at ? now - at : 0);
-        return new HolderStamp(Origin.SiteOf(origin), id, name, age) { Stack = Origin.StackOf(origin) };
+        return new HolderStamp(Origin.SiteOf(origin), id, name, age) { Stack = Origin.StackOf(origin), Origin = origin };
     }
 
     /// <summary>Tells about a record in the given state, live or free. False when the state moved on meanwhile.</summary>
@@ -210,7 +211,7 @@ internal sealed unsafe partial class LedgerStore
         bool live = LedgerState.Phase(state) == LedgerState.Live;
         conflict = new LedgerConflict(
             copy.Identity,
-            (HolderKind)copy.Kind,
+            (HolderKind)(byte)copy.Kind,
             ShowStamp(copy.TakenOrigin, copy.TakenThread, copy.TakenAt, now),
             live ? null : ShowStamp(copy.LastOrigin, copy.LastThread, copy.TakenAt + copy.LastAfter, now),
             LedgerState.Phase(state) == LedgerState.Freed);

@@ -104,7 +104,7 @@ internal sealed unsafe partial class LedgerStore
                 }
 
                 live++;
-                bool knownKind = record->Kind <= (uint)HolderKind.Raw;
+                bool knownKind = (byte)record->Kind <= (byte)HolderKind.Raw && record->Kind >> WeightShift != 0;
                 if (sequence == 0 || Origin.SiteNumber(record->TakenOrigin) > CallSiteTable.Last || !knownKind || record->TakenThread == 0)
                 {
                     return $"record {index} is live with fields that nobody wrote";

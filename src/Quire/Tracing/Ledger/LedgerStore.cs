@@ -18,6 +18,7 @@ namespace Quire;
 /// </remarks>
 internal sealed unsafe partial class LedgerStore : IDisposable
 {
+    private const int WeightShift = 8;
     private const uint RefreshMask = 127;
     private const int ReclaimMilliseconds = 50;
     private const int AllReferences = int.MinValue;
@@ -79,8 +80,14 @@ internal sealed unsafe partial class LedgerStore : IDisposable
     /// Records <paramref name="references"/> taken at once. Returns the ticket, or 0 when there was no room (counted in <see
     /// cref="Untracked"/>).
     /// </summary>
+    /// <param name="identity">The page.</param>
+    /// <param name="references">How many were taken at once.</param>
+    /// <param name="bytes">Bytes of the page that the holder uses.</param>
+    /// <param name="kind">What kind of reference it is.</param>
+    /// <param name="origin">Where it was taken.</param>
+    /// <param name="weight">How many takes this one stands for: more than 1 while only some are recorded; at most 16,777,215.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="references"/> is negative.</exception>
-    internal uint Take(ulong identity, int references, uint bytes, HolderKind kind, uint origin)
+    internal uint Take(ulong identity, int references, uint bytes, HolderKind kind, uint origin, int weight = 1)
     {
         LedgerRing* ring = LedgerRing.t_current;
         uint head;
@@ -114,7 +121,7 @@ internal sealed unsafe partial class LedgerStore : IDisposable
         Atomic.StoreRelease(ref record->Bytes, bytes);
         Atomic.StoreRelease(ref record->Scope, LedgerScope.t_current);
         Atomic.StoreRelease(ref record->Stamps, 0u);
-        Atomic.StoreRelease(ref record->Kind, (uint)kind);
+        Atomic.StoreRelease(ref record->Kind, (uint)kind | ((uint)weight << WeightShift));
         Atomic.StoreRelease(ref record->State, LedgerState.Make(LedgerState.Live, incarnation, references));
         uint ticket = LedgerState.Ticket(index, incarnation);
         if (Traces)
