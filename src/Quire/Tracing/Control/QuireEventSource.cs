@@ -33,7 +33,7 @@ internal sealed class QuireEventSource : EventSource
     /// <param name="clock">The file's clock when the recording began: ns of the system's monotonic clock.</param>
     [Event(Ids.RecordingStarted, Level = EventLevel.Informational, Keywords = Keywords.Recording, Message = "Recording to {1}")]
     public void RecordingStarted(string request, string path, bool stacks, int sampleEvery, string filter, long clock) =>
-        WriteEvent(Ids.RecordingStarted, request, path, stacks ? 1 : 0, sampleEvery, filter, clock);
+        WriteEvent(Ids.RecordingStarted, request, path, stacks, sampleEvery, filter, clock);
 
     /// <summary>A recording ended, and its file is closed.</summary>
     /// <param name="request">As in <see cref="RecordingStarted"/>.</param>

@@ -8,9 +8,10 @@ internal static class RecordingSnapshot
     internal static void Write(TraceSession file, SnapshotKind kind)
     {
         TraceSnapshot snapshot = file.BeginSnapshot(kind);
+        long now = TraceClock.Now;
         foreach (Holder holder in Ledger.Snapshot())
         {
-            HolderTakeEvent state = StateOf(holder);
+            HolderTakeEvent state = StateOf(holder, now);
             snapshot.Write(Tracepoint.HolderState, ref state);
         }
 
@@ -18,8 +19,8 @@ internal static class RecordingSnapshot
         snapshot.Complete();
     }
 
-    /// <summary>A holder as an event, with who took it and when, and who answers for it now.</summary>
-    internal static HolderTakeEvent StateOf(Holder holder) => new()
+    /// <summary>A holder as an event, with who took it and when (in ns of the file's clock, counted back from now), and who answers for it now.</summary>
+    internal static HolderTakeEvent StateOf(Holder holder, long now) => new()
     {
         Pfn = holder.FrameNumber,
         Generation = (ulong)holder.Generation,
@@ -30,10 +31,7 @@ internal static class RecordingSnapshot
         Scope = (uint)holder.Scope,
         Stack = Origin.StackNumber(holder.Taken.Origin),
         Site = Origin.SiteNumber(holder.Taken.Origin),
-        Taken = TimeOf(holder.Taken.Age),
+        Taken = (ulong)Math.Max(0, now - (holder.Taken.Age.Ticks * 100)),
         TouchedSite = holder.Touched is { } touched ? Origin.SiteNumber(touched.Origin) : 0,
     };
-
-    /// <summary>In ns of the clock of the file.</summary>
-    private static ulong TimeOf(TimeSpan age) => (ulong)Math.Max(0, TraceClock.Now - (age.Ticks * 100));
 }

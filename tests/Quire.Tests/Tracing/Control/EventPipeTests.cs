@@ -1,0 +1,158 @@
+using System.Diagnostics.Tracing;
+using Microsoft.Diagnostics.NETCore.Client;
+using Microsoft.Diagnostics.Tracing;
+using Quire.Cli.Record;
+using Xunit;
+
+namespace Quire.Tests.Tracing.Control;
+
+/// <summary>The event source from outside: real sessions of the runtime's diagnostics port on a real process.</summary>
+public sealed class EventPipeTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("quire-pipe").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void A_session_with_a_path_records_until_it_ends_and_every_reader_sees_the_same_events()
+    {
+        string path = Path.Combine(_folder, "a b;c.qring");
+        using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
+        byte[] stream = Session(id, new() { ["path"] = TracingSettings.Encode(path), ["request"] = "pipe", ["duration"] = "1.5" }, TimeSpan.FromSeconds(3));
+
+        Assert.True(RawRecording.Read(path).IsStopped);
+        Assert.Contains(RawRecording.Read(path).Events, static raw => raw.Id == Tracepoint.HolderRelease);
+        List<(string Name, int Id, string First)> seen = WithTraceEvent(stream);
+        Assert.Equal("RecordingStarted", seen[0].Name);
+        Assert.Contains(seen, static one => one.Name == "RecordingProgress");
+        Assert.Equal("RecordingStopped", seen[^1].Name);
+        Assert.All(seen, static one => Assert.Equal("pipe", one.First));
+
+        NettraceEvent[] ours = [.. new NettraceReader(new MemoryStream(stream)).Read().Where(static one => one.Provider == "Quire" && one.Id is > 0 and < 0xFFFE)];
+        Assert.Equal(seen.Select(static one => (one.Id, one.First)), ours.Select(static one => (one.Id, new SpanReader(one.Payload).Text())));
+        SpanReader last = new(ours[^1].Payload);
+        Assert.Equal(("pipe", path), (last.Text(), last.Text()));
+        Assert.True(last.Int64() > 0);
+    }
+
+    [Fact]
+    public void The_disable_command_of_the_last_session_ends_its_recording()
+    {
+        string path = Path.Combine(_folder, "d.qring");
+        using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
+        Session(id, new() { ["path"] = TracingSettings.Encode(path) }, TimeSpan.FromSeconds(1));
+        Assert.True(SpinWait.SpinUntil(() => RawRecording.Read(path).IsStopped, TimeSpan.FromSeconds(10)));
+        Assert.False(child.HasExited);
+    }
+
+    [Fact]
+    public void A_session_without_arguments_records_nothing()
+    {
+        using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
+        Assert.Empty(WithTraceEvent(Session(id, [], TimeSpan.FromSeconds(1))));
+        Assert.Empty(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public void A_stream_that_is_cut_or_damaged_ends_or_is_refused_and_nothing_else()
+    {
+        using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
+        byte[] stream = Session(id, new() { ["path"] = TracingSettings.Encode(Path.Combine(_folder, "m")), ["duration"] = "0.2" }, TimeSpan.FromSeconds(1.5));
+        int whole = new NettraceReader(new MemoryStream(stream)).Read().Count();
+        for (int length = 0; length < stream.Length; length += 7)
+        {
+            Assert.True(new NettraceReader(new MemoryStream(stream, 0, length)).Read().Count() <= whole, $"cut at {length}");
+        }
+
+        int seed = Environment.TickCount;
+        Random random = new(seed);
+        for (int round = 0; round < 3000; round++)
+        {
+            byte[] damaged = (byte[])stream.Clone();
+            for (int i = random.Next(1, 4); i > 0; i--)
+            {
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            }
+
+            try
+            {
+                foreach (NettraceEvent one in new NettraceReader(new MemoryStream(damaged)).Read())
+                {
+                    SpanReader fields = new(one.Payload);
+                    _ = fields.Text();
+                }
+            }
+            catch (InvalidDataException)
+            {
+            }
+            catch (Exception wrong)
+            {
+                Assert.Fail($"seed {seed}, round {round}: {wrong}");
+            }
+        }
+    }
+
+    [Fact]
+    public void The_real_dotnet_trace_records_by_its_command_line_and_shows_the_source_s_events()
+    {
+        string tool = DotnetTrace();
+        string path = Path.Combine(_folder, "t.qring");
+        string nettrace = Path.Combine(_folder, "t.nettrace");
+        using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
+        string dotnet = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(typeof(object).Assembly.Location)!)!)!)!;
+        using ChildProcess trace = new(
+            "env", $"DOTNET_ROOT={dotnet}", tool, "collect", "-p", $"{id}", "--providers", $"Quire:0xffff:5:path={path};sample=3", "--duration", "00:00:00:02", "-o", nettrace);
+        Assert.True(trace.WaitForExit(TimeSpan.FromSeconds(90)) == 0, trace.Output + trace.Error);
+
+        List<(string Name, int Id, string First)> seen = WithTraceEvent(File.ReadAllBytes(nettrace));
+        Assert.Contains(seen, static one => one.Name == "RecordingStarted");
+        Assert.True(SpinWait.SpinUntil(() => RawRecording.Read(path).IsStopped, TimeSpan.FromSeconds(10)));
+        Assert.Equal("3", RawRecording.Read(path).Properties["sample"]);
+    }
+
+    private static byte[] Session(int id, Dictionary<string, string> arguments, TimeSpan length)
+    {
+        MemoryStream copy = new();
+        using EventPipeSession session = new DiagnosticsClient(id).StartEventPipeSession(new EventPipeProvider("Quire", EventLevel.Verbose, 0xFFFF, arguments), requestRundown: false, circularBufferMB: 4);
+        Task read = session.EventStream.CopyToAsync(copy);
+        Thread.Sleep(length);
+        session.Stop();
+        Assert.True(read.Wait(TimeSpan.FromSeconds(20)));
+        return copy.ToArray();
+    }
+
+    private static List<(string Name, int Id, string First)> WithTraceEvent(byte[] stream)
+    {
+        List<(string, int, string)> seen = [];
+        using EventPipeEventSource source = new(new MemoryStream(stream));
+        source.Dynamic.All += one =>
+        {
+            if (one.ProviderName == "Quire" && one.EventName != "ManifestData")
+            {
+                seen.Add((one.EventName, (int)one.ID, one.PayloadNames.Length == 0 ? "" : $"{one.PayloadValue(0)}"));
+            }
+        };
+        source.Process();
+        return seen;
+    }
+
+    /// <summary>The tool as it is installed, or as the registry gives it; otherwise the test is skipped and says why.</summary>
+    private static string DotnetTrace()
+    {
+        if (ChildProcess.Find("dotnet-trace") is { } installed)
+        {
+            return installed;
+        }
+
+        string folder = Path.Combine(AppContext.BaseDirectory, "tools");
+        string tool = Path.Combine(folder, "dotnet-trace");
+        if (!File.Exists(tool))
+        {
+            using ChildProcess install = new(TracingChild.Command[0], "tool", "install", "--tool-path", folder, "dotnet-trace");
+            int status = install.WaitForExit(TimeSpan.FromMinutes(2));
+            Assert.SkipUnless(status == 0, $"dotnet-trace is not installed and does not restore: {install.Error.Split('\n')[0]}");
+        }
+
+        return tool;
+    }
+}

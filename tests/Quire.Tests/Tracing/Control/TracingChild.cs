@@ -1,0 +1,77 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire.Tests.Tracing.Control;
+
+/// <summary>
+/// What this assembly does instead of its tests where <see cref="Variable"/> says so: small programs to be recorded, killed and asked from outside. On the main thread alone:
+/// no other may run code of this module before its initializer has ended.
+/// </summary>
+internal static class TracingChild
+{
+    private const string Variable = "QUIRE_TESTS_CHILD";
+
+    /// <summary>Keeps one page of an allocator 'child' and takes and puts another every millisecond, until it is killed.</summary>
+    internal const string Holder = "holder";
+
+    /// <summary>The same three hundred times; then it ends by itself.</summary>
+    internal const string Short = "short";
+
+    /// <summary>A .NET process that has no page allocator.</summary>
+    internal const string Stranger = "stranger";
+
+    /// <summary>Starts a child with settings in its environment (<c>NAME=value</c>); when this returns its first line of output is there: its number.</summary>
+    internal static ChildProcess Start(string scenario, out int processId, params string[] environment)
+    {
+        ChildProcess child = Start(scenario, environment);
+        int id = 0;
+        bool isReady = SpinWait.SpinUntil(
+            () => int.TryParse(child.Output.Split('\n')[0], out id) || child.HasExited,
+            TimeSpan.FromSeconds(60));
+        Xunit.Assert.True(isReady && id > 0, $"the child said: {child.Output}{child.Error}");
+        processId = id;
+        return child;
+    }
+
+    internal static ChildProcess Start(string scenario, params string[] environment) =>
+        new("env", [$"{Variable}={scenario}", .. environment, .. Command]);
+
+    /// <summary>The command that is a child where <see cref="Variable"/> is set.</summary>
+    internal static string[] Command => [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "Quire.Tests.dll")];
+
+    /// <summary>The setting that makes the command a child.</summary>
+    internal static string Setting(string scenario) => $"{Variable}={scenario}";
+
+    [ModuleInitializer]
+    internal static void BeOne()
+    {
+        switch (Environment.GetEnvironmentVariable(Variable))
+        {
+            case Holder:
+                Hold(int.MaxValue);
+                break;
+            case Short:
+                Hold(300);
+                Environment.Exit(0);
+                break;
+            case Stranger:
+                Console.WriteLine(Environment.ProcessId);
+                Thread.Sleep(TimeSpan.FromMinutes(5));
+                Environment.Exit(0);
+                break;
+        }
+    }
+
+    private static void Hold(int times)
+    {
+        PageAllocator allocator = new(new PageAllocatorOptions { Name = "child", LimitBytes = 64 << 20 });
+        Page kept = allocator.Allocate(member: "Keep");
+        Console.WriteLine(Environment.ProcessId);
+        for (int i = 0; i < times; i++)
+        {
+            allocator.Allocate(member: "Work").Put();
+            Thread.Sleep(1);
+        }
+
+        GC.KeepAlive(kept);
+    }
+}
