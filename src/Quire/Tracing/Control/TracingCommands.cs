@@ -131,9 +131,9 @@ internal static class TracingCommands
         {
             PageTracingOptions options = TracingSettings.Read(key => arguments.TryGetValue(key, out string? text) ? (key, text) : null)
                 ?? throw new FormatException("path= is empty.");
-            long end = EndOf(arguments);
+            long? duration = DurationOf(arguments);
             s_session = PageTracing.Start(options, request);
-            s_end = end;
+            s_end = duration is { } ticks ? Stopwatch.GetTimestamp() + ticks : long.MaxValue;
         }
         catch (Exception failed)
         {
@@ -142,15 +142,15 @@ internal static class TracingCommands
         }
     }
 
-    private static long EndOf(Dictionary<string, string> arguments)
+    private static long? DurationOf(Dictionary<string, string> arguments)
     {
         if (!arguments.TryGetValue(Duration, out string? text) || text.Length == 0)
         {
-            return long.MaxValue;
+            return null;
         }
 
         return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and <= 365 * 86400.0
-            ? Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency)
+            ? (long)(seconds * Stopwatch.Frequency)
             : throw new FormatException($"{Duration}={text}: it must be a number of seconds, at most a year.");
     }
 

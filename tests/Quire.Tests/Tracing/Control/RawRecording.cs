@@ -22,6 +22,12 @@ internal sealed class RawRecording
     internal static RawRecording Read(string path)
     {
         byte[] bytes = File.ReadAllBytes(path);
+        if (bytes.Length < HeaderBytes)
+        {
+            // Only just made.
+            return new();
+        }
+
         RawRecording recording = new() { IsStopped = BitConverter.ToUInt32(bytes, 20) == 2 };
         long end = BitConverter.ToInt64(bytes, 40);
         for (long at = HeaderBytes; at < end; at += BitConverter.ToInt64(bytes, (int)at + 8))
