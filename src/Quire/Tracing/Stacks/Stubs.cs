@@ -15,22 +15,9 @@ internal static class StackDepot
 /// <summary>Stub.</summary>
 public sealed record CapturedStack(IReadOnlyList<string> Frames, bool IsPartial);
 
-internal static class TraceRings
-{
-    internal static void Write<T>(Tracepoint id, ref T value)
-        where T : unmanaged
-    {
-    }
-}
-
 internal static class TraceAdmission
 {
     internal static int SampleEvery => 1;
 
     internal static bool Admits(ulong identity, uint bytes, uint origin) => true;
-}
-
-internal static class TextTable
-{
-    internal static uint NumberOf(string text) => 0;
 }
