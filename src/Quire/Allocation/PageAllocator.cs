@@ -28,6 +28,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     /// <exception cref="ArgumentOutOfRangeException">The limit is below one section of 4 MiB.</exception>
     public PageAllocator(PageAllocatorOptions? options = null)
     {
+        TracingStart.Once();
         Options = options ?? new PageAllocatorOptions();
         LimitBytes = Options.EffectiveLimit();
         _nameNumber = TextTable.NumberOf(Options.Name);

@@ -194,7 +194,7 @@ internal sealed unsafe partial class LedgerStore
     {
         (int id, string? name) = _threads.NameOf(thread);
         TimeSpan age = TimeSpan.FromMilliseconds(now > at ? now - at : 0);
-        return new HolderStamp(Origin.SiteOf(origin), id, name, age) { Stack = Origin.StackOf(origin) };
+        return new HolderStamp(Origin.SiteOf(origin), id, name, age) { Stack = Origin.StackOf(origin), Origin = origin };
     }
 
     /// <summary>Tells about a record in the given state, live or free. False when the state moved on meanwhile.</summary>

@@ -24,7 +24,9 @@ internal sealed unsafe class TraceSnapshot
         }
     }
 
-    /// <summary>Adds a record, stamped with its own time. Never throws; what finds no room, or comes after the recording's end, is lost and counted.</summary>
+    /// <summary>
+    /// Adds a record, stamped with the snapshot's time: before anything was looked at, so that the events of what changed while it was written come after it. Never throws; what finds no room, or comes after the recording's end, is lost and counted.
+    /// </summary>
     internal void Write<T>(Tracepoint id, ref T e)
         where T : unmanaged
     {
@@ -44,7 +46,7 @@ internal sealed unsafe class TraceSnapshot
             }
 
             ref ulong committed = ref segment.Header->CommittedRecords;
-            TraceRing.Fill(segment.Data + (committed * TraceLayout.SlotBytes), id, _thread, ref e, TraceClock.Now);
+            TraceRing.Fill(segment.Data + (committed * TraceLayout.SlotBytes), id, _thread, ref e, _time);
 
             // Happens before: a record below the commit is complete.
             Atomic.StoreRelease(ref committed, committed + 1);
