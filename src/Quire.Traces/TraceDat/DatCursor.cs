@@ -45,6 +45,9 @@ internal sealed unsafe class DatCursor : ITimed, IDisposable
 
     internal int Cpu { get; init; }
 
+    /// <summary>Its place in the source's list of CPUs; -1 for a snapshot.</summary>
+    internal int Stream { get; init; }
+
     internal TraceSnapshot Snapshot { get; init; }
 
     public long Time { get; private set; }
