@@ -30,6 +30,7 @@ internal static class RecordingSnapshot
         Scope = (uint)holder.Scope,
         Stack = Origin.StackNumber(holder.Taken.Origin),
         Site = Origin.SiteNumber(holder.Taken.Origin),
+        TakenPid = holder.Taken.SystemThreadId,
         Taken = TimeOf(holder.Taken.Age),
         TouchedSite = holder.Touched is { } touched ? Origin.SiteNumber(touched.Origin) : 0,
     };

@@ -58,7 +58,9 @@ internal static class StackDepot
     {
         try
         {
-            return new StackStore();
+            StackStore store = new();
+            TextTable.AddReplay(static sink => Each((number, frames, isPartial) => sink.Stack(number, frames, isPartial)));
+            return store;
         }
         catch (InsufficientMemoryException)
         {
