@@ -43,6 +43,7 @@ public abstract class TraceInput : IDisposable
         {
             ReadOnlySpan<byte> start = map.Span(0, (int)Math.Min(map.Length, 16));
             return QuireRingInput.Knows(start) ? new QuireRingInput(map)
+                : TraceDatInput.Knows(start) ? new TraceDatInput(map)
                 : start.StartsWith(new byte[] { 0x1f, 0x8b }) ? throw new TraceFormatException(path, 0, "the file is packed with gzip; unpack it first.")
                 : throw new TraceFormatException(path, 0, "this is neither a recording of Quire nor a trace.dat.");
         }

@@ -13,13 +13,12 @@ internal sealed unsafe class QuireRingInput : TraceInput
     private readonly RingDictionary _dictionary = new();
     private readonly TraceEventFormat?[] _formats;
     private readonly List<RingCursor> _cursors = [];
-    private readonly PriorityQueue<RingCursor, (long Time, int Rank)> _queue = new();
+    private readonly TimeHeap<RingCursor> _heap;
     private readonly TraceCounter _lost;
     private readonly TraceCounter _unknownEvents;
     private readonly TraceCounter _unknownTexts;
     private readonly TraceCounter _backwards;
     private readonly long _lostAtOpen;
-    private RingCursor? _current;
     private bool _isFilled;
 
     internal QuireRingInput(FileMap map)
@@ -76,6 +75,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
             properties["end"] = stop.ToString(CultureInfo.InvariantCulture);
         }
 
+        _heap = new TimeHeap<RingCursor>(_cursors.Count);
         _lostAtOpen = cpus.Sum(static cpu => cpu.Overrun);
         _lost.Value = _lostAtOpen;
         Quality.Counter(TraceCounter.Dropped, TraceDoubt.Loss, "Events dropped because the ring, which stops when full, was full.").Value = cpus.Sum(static cpu => cpu.Dropped);
@@ -96,23 +96,29 @@ internal sealed unsafe class QuireRingInput : TraceInput
         if (!_isFilled)
         {
             _isFilled = true;
-            _cursors.ForEach(Enqueue);
+            foreach (RingCursor cursor in _cursors)
+            {
+                if (TryMove(cursor))
+                {
+                    _heap.Add(cursor);
+                }
+            }
         }
-        else if (_current is { } read)
+        else if (!_heap.IsEmpty)
         {
-            Enqueue(read);
+            MoveTop();
         }
 
-        _current = null;
-        while (_queue.TryDequeue(out RingCursor? cursor, out _))
+        while (!_heap.IsEmpty)
         {
+            RingCursor cursor = _heap.Top;
             ReadOnlySpan<byte> payload = new(cursor.Payload, RingLayout.PayloadBytes);
             int id = BinaryPrimitives.ReadUInt16LittleEndian(payload);
             int pid = BinaryPrimitives.ReadInt32LittleEndian(payload[4..]);
             if ((uint)id >= (uint)_formats.Length || _formats[id] is not { } format)
             {
                 _unknownEvents.Value++;
-                Enqueue(cursor);
+                MoveTop();
                 continue;
             }
 
@@ -125,7 +131,6 @@ internal sealed unsafe class QuireRingInput : TraceInput
                 stack = frames;
             }
 
-            _current = cursor;
             record = new TraceRecord(this, format, cursor.Time, cursor.Cpu, pid, payload, stack, cursor.Lost, cursor.Snapshot);
             return true;
         }
@@ -137,8 +142,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
     public override void Rewind()
     {
         RewindCounters();
-        _queue.Clear();
-        _current = null;
+        _heap.Clear();
         _isFilled = false;
         _cursors.ForEach(static cursor => cursor.Rewind());
         _lost.Value = _lostAtOpen;
@@ -158,7 +162,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
     {
         _cursors.ForEach(static cursor => cursor.Dispose());
         _cursors.Clear();
-        _queue.Clear();
+        _heap.Clear();
         _map.Dispose();
     }
 
@@ -277,16 +281,25 @@ internal sealed unsafe class QuireRingInput : TraceInput
         }
     }
 
-    private void Enqueue(RingCursor cursor)
+    private bool TryMove(RingCursor cursor)
     {
-        long before = _isFilled && _current == cursor ? cursor.Time : long.MinValue;
         bool isThere = cursor.TryMove();
         _lost.Value += cursor.LostNow;
-        if (isThere)
+        return isThere;
+    }
+
+    private void MoveTop()
+    {
+        RingCursor cursor = _heap.Top;
+        long before = cursor.Time;
+        if (!TryMove(cursor))
         {
-            _backwards.Value += cursor.Time < before ? 1 : 0;
-            _queue.Enqueue(cursor, (cursor.Time, cursor.Rank));
+            _heap.RemoveTop();
+            return;
         }
+
+        _backwards.Value += cursor.Time < before ? 1 : 0;
+        _heap.TopMoved();
     }
 
     private void Truncated() =>

@@ -7,7 +7,7 @@ namespace Quire.Traces;
 /// In a file whose recording still runs, the writer may come round and overwrite the slot being read. So the slot is copied first and the head read
 /// again after: what the writer may have begun to overwrite by then is lost, and counted.
 /// </remarks>
-internal sealed unsafe class RingCursor : IDisposable
+internal sealed unsafe class RingCursor : ITimed, IDisposable
 {
     private readonly byte* _slots;
     private readonly ulong* _head;
@@ -41,7 +41,7 @@ internal sealed unsafe class RingCursor : IDisposable
     internal TraceSnapshot Snapshot { get; init; }
 
     /// <summary>Ties in time: a start snapshot first, then rings by number, then an end snapshot.</summary>
-    internal int Rank => Snapshot switch { TraceSnapshot.Start => -1, TraceSnapshot.End => int.MaxValue, _ => Cpu };
+    public int Rank => Snapshot switch { TraceSnapshot.Start => -1, TraceSnapshot.End => int.MaxValue, _ => Cpu };
 
     /// <summary>Events lost before the current one and after the one before it.</summary>
     internal long Lost { get; private set; }
@@ -49,7 +49,8 @@ internal sealed unsafe class RingCursor : IDisposable
     /// <summary>Of those, the ones that were overwritten while the ring was read.</summary>
     internal long LostNow { get; private set; }
 
-    internal long Time { get; private set; }
+    /// <inheritdoc/>
+    public long Time { get; private set; }
 
     internal byte* Payload { get; private set; }
 
