@@ -1,12 +1,18 @@
 using System.CommandLine;
+using Quire.Cli.Blame;
 using Quire.Cli.Demo;
 using Quire.Cli.Record;
+using Quire.Cli.History;
+using Quire.Cli.Stat;
 
 // quire: exit status 0 nothing held against the rules, 1 something is, 2 the input or the call is wrong.
 RootCommand root = new("Quire: reference-counted page memory, and who still holds a page.")
 {
     DemoCommand.Create(),
     RecordCommand.Create(),
+    BlameCommand.Create(),
+    HistoryCommand.Create(),
+    StatCommand.Create(),
 };
 
 ParseResult call = root.Parse(args);

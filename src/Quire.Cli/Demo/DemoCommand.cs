@@ -19,20 +19,33 @@ internal static class DemoCommand
                 result.AddError("--seconds takes a number from 1 to 3600.");
             }
         });
+        Option<FileInfo?> record = new("--record") { Description = "Record the run to this file, with stacks, for 'quire blame' and 'quire convert'. A file that is there is replaced." };
         Option<bool> json = new("--json") { Description = "Print the report as data." };
         Command command = new("demo", "Relays datagrams through page fragments, has a contiguous allocation fail because a page is pinned, says by whom, and has it succeed.")
         {
             seconds,
+            record,
             json,
         };
-        command.SetAction(call => Run(TimeSpan.FromSeconds(call.GetValue(seconds)), call.GetValue(json)));
+        command.SetAction(call => Run(TimeSpan.FromSeconds(call.GetValue(seconds)), call.GetValue(record), call.GetValue(json)));
         return command;
     }
 
-    private static int Run(TimeSpan length, bool json)
+    private static int Run(TimeSpan length, FileInfo? record, bool json)
     {
         TextWriter progress = json ? TextWriter.Null : Console.Out;
-        DemoReport report = new DemoRun(length, progress).Run();
+        DemoReport report;
+        try
+        {
+            using DemoRecording? recording = record is null ? null : new DemoRecording(record, progress);
+            report = new DemoRun(length, progress).Run();
+        }
+        catch (Exception cannot) when (cannot is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            Console.Error.WriteLine($"quire demo: {cannot.Message}");
+            return 2;
+        }
+
         if (json)
         {
             Console.Out.WriteLine(report.ToJson());

@@ -1,17 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Quire.Traces;
 
 namespace Quire.Cli.Record;
 
 /// <summary><c>quire record</c>: records a process that runs, or a command from its start.</summary>
 internal static class RecordCommand
 {
-    /// <summary>
-    /// Makes a file of another format of a recording, by the ending of its name; null where there is none to be made. Set by whoever knows the formats.
-    /// </summary>
-    internal static Func<string, string, string?>? Convert { get; set; }
-
     internal static Command Create()
     {
         Option<int?> process = new("--process", "-p") { Description = "The process to record, by its number.", HelpName = "PID" };
@@ -21,7 +17,7 @@ internal static class RecordCommand
             HelpName = "TIME",
             CustomParser = ParseDuration,
         };
-        Option<FileInfo> output = new("--output", "-o") { Description = "The file. A name that ends in .dat makes a trace.dat of the recording.", HelpName = "FILE", Required = true };
+        Option<FileInfo> output = new("--output", "-o") { Description = "The file. A name that ends in .dat makes a trace.dat of the recording, one in .jsonl JSON lines.", HelpName = "FILE", Required = true };
         Option<bool> stacks = new("--stacks") { Description = "Record whole stacks, not call sites alone." };
         Option<int> sample = new("--sample") { Description = "Record one reference in N.", HelpName = "N", DefaultValueFactory = static _ => 1 };
         Option<string?> filter = new("--filter") { Description = "Record some references only: 'page=0x100-0x1ff size>=4096 site=Parser.cs:141 site~retry'. Terms of one kind are alternatives, kinds are combined by and.", HelpName = "TERMS" };
@@ -92,11 +88,6 @@ internal static class RecordCommand
             throw new RecordException($"--sample takes a whole number from 1 to {TraceAdmission.MaximumSampleEvery}.");
         }
 
-        if (isConverted && Convert is null)
-        {
-            throw new RecordException($"this quire can't write {Path.GetExtension(output)}; record to a .qring.");
-        }
-
         if (isConverted && !request.Force && File.Exists(output))
         {
             throw new RecordException($"{output} exists; --force replaces it.");
@@ -151,19 +142,42 @@ internal static class RecordCommand
 
         if (isConverted)
         {
-            if (Convert!(result.Path, output) is { } error)
-            {
-                throw new RecordException($"{error} The recording itself is {result.Path}.");
-            }
-
-            File.Delete(result.Path);
+            Convert(result.Path, output);
         }
 
         Console.Out.WriteLine($"next: quire blame {(shown.Contains(' ', StringComparison.Ordinal) ? $"'{shown}'" : shown)}");
         return 0;
     }
 
-    private static bool IsOtherFormat(string output) => Path.GetExtension(output).ToUpperInvariant() is ".DAT" or ".JSONL";
+    /// <summary>Makes the file asked for of the recording, which goes then; where that fails the recording stays.</summary>
+    private static void Convert(string recording, string output)
+    {
+        try
+        {
+            using (TraceInput input = TraceInput.Open(recording))
+            {
+                if (IsJsonLines(output))
+                {
+                    using FileStream lines = new(output, FileMode.Create, FileAccess.Write);
+                    TraceConvert.ToJsonLines(input, lines);
+                }
+                else
+                {
+                    TraceConvert.ToTraceDat(input, output);
+                }
+            }
+
+            File.Delete(recording);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new RecordException($"{output} could not be made of the recording, which is {recording}: {failed.Message}");
+        }
+    }
+
+    private static bool IsJsonLines(string output) => Path.GetExtension(output).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsOtherFormat(string output) => IsJsonLines(output) || Path.GetExtension(output).Equals(".dat", StringComparison.OrdinalIgnoreCase);
 
     private static TimeSpan? ParseDuration(ArgumentResult result)
     {

@@ -45,6 +45,7 @@ public sealed unsafe partial class PageAllocator
         }
 
         _trimmer.Dispose();
+        TracingNotices.AllocatorDisposed(Name);
     }
 
     private void SetClosed(bool closed)

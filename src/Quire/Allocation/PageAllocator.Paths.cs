@@ -33,6 +33,11 @@ public sealed unsafe partial class PageAllocator
             failure = AllocationFailure.Fragmented;
         }
 
+        if (head == null && failure == AllocationFailure.LimitReached)
+        {
+            TracingNotices.LimitReached(Name, LimitBytes, (long)PageMap.FrameSize << order);
+        }
+
         return head;
     }
 

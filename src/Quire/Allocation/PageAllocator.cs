@@ -28,6 +28,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     /// <exception cref="ArgumentOutOfRangeException">The limit is below one section of 4 MiB.</exception>
     public PageAllocator(PageAllocatorOptions? options = null)
     {
+        PageAllocators.Introduce();
         TracingStart.Once();
         Options = options ?? new PageAllocatorOptions();
         LimitBytes = Options.EffectiveLimit();
@@ -43,6 +44,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         }
 
         _trimmer = new PageTrimmer(this);
+        TracingNotices.AllocatorCreated(Name, LimitBytes);
     }
 
     /// <summary>The allocator of the process, with default options. It can't be disposed.</summary>

@@ -32,6 +32,7 @@ public sealed unsafe partial class ContiguousArea
         failure = request.RunTold(origin, out int start);
         if (failure is not null)
         {
+            Tell(failure);
             range = default;
             Atomic.Add(ref failure.Kind == ContiguousFailureKind.NoSpace ? ref _noSpace : ref failure.Kind == ContiguousFailureKind.Busy ? ref _busy : ref _noMemory, 1);
             return false;
@@ -56,8 +57,21 @@ public sealed unsafe partial class ContiguousArea
 
         Mark(start, pages, FrameUse.Allocated);
         Atomic.Add(ref _allocations, 1);
+        TracingNotices.ContiguousFinished(Name, pages, request.Elapsed, null, "");
         range = new ContiguousRange(this, identity, pages, ticket);
         return true;
+    }
+
+    private void Tell(ContiguousFailure failure)
+    {
+        string reason = failure.Kind switch
+        {
+            ContiguousFailureKind.Busy => "busy",
+            ContiguousFailureKind.NoSpace => "no_space",
+            _ => "no_memory",
+        };
+        string holder = TracingNotices.WantsFirstHolder ? failure.BusyPages.SelectMany(static page => page.Blocking).FirstOrDefault()?.ToString() ?? "" : "";
+        TracingNotices.ContiguousFinished(Name, failure.Pages, failure.Duration, reason, holder);
     }
 
     /// <summary>What the area is doing now.</summary>

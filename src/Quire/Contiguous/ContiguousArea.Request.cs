@@ -17,6 +17,10 @@ public sealed unsafe partial class ContiguousArea
     {
         private readonly long _began = Stopwatch.GetTimestamp();
         private readonly HashSet<uint> _hopeless = [];
+
+        /// <summary>Time since the allocation was asked for.</summary>
+        internal TimeSpan Elapsed => Stopwatch.GetElapsedTime(_began);
+
         private Deadline? _transitUntil;
         private int _tried;
         private bool _fewestLent;

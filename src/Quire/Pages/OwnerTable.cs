@@ -40,6 +40,15 @@ internal sealed class OwnerTable<T>(string what)
         }
     }
 
+    /// <summary>Those that are alive now.</summary>
+    internal IReadOnlyList<T> All()
+    {
+        lock (_gate)
+        {
+            return [.. _owners.OfType<T>()];
+        }
+    }
+
     internal void Depart(ushort id)
     {
         lock (_gate)

@@ -28,6 +28,7 @@ public sealed class PageBugException : InvalidOperationException
     {
         FrameNumber = frame;
         EarlierRelease = earlier;
+        TracingNotices.PageBug(message);
     }
 
     /// <summary>The frame number of the page, or 0 where the handle named none.</summary>

@@ -110,6 +110,18 @@ public sealed class RecordTests : IDisposable
     }
 
     [Theory]
+    [InlineData("c.dat", "\u0017\u0008\u0044tracing")]
+    [InlineData("c.jsonl", "{")]
+    public void A_name_of_another_format_makes_one_and_the_recording_goes(string name, string beginning)
+    {
+        using ChildProcess record = Quire(["-o", File(name), "--", "env", TracingChild.Setting(TracingChild.Short), .. TracingChild.Command]);
+        Assert.True(record.WaitForExit(s_patience) == 0, record.Output + record.Error);
+        Assert.Equal(File(name), Assert.Single(Directory.GetFiles(_folder)));
+        Assert.StartsWith(beginning, System.IO.File.ReadAllText(File(name), System.Text.Encoding.Latin1), StringComparison.Ordinal);
+        Assert.EndsWith(name, record.Output.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("there is no process 99999999", "--process", "99999999", "-o", "{0}/a.qring")]
     [InlineData("-5 is no process", "--process", "-5", "-o", "{0}/a.qring")]
     [InlineData("say what to record", "-o", "{0}/a.qring")]

@@ -180,7 +180,7 @@ public sealed class PageTracingSession : IDisposable
         [
             new("sample", $"{options.SampleEvery}"),
             new("filter", options.Filter?.ToString() ?? ""),
-            new("stacks", options.Stacks ? "frames" : "call sites: stacks were not asked for"),
+            new("stacks", !options.Stacks ? "call sites: stacks were not asked for" : StackCapture.IsAvailable ? "frames" : $"call sites: {StackCapture.WhyNot}"),
         ],
     };
 

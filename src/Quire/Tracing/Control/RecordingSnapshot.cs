@@ -31,6 +31,7 @@ internal static class RecordingSnapshot
         Scope = (uint)holder.Scope,
         Stack = Origin.StackNumber(holder.Taken.Origin),
         Site = Origin.SiteNumber(holder.Taken.Origin),
+        TakenPid = holder.Taken.SystemThreadId,
         Taken = (ulong)Math.Max(0, now - (holder.Taken.Age.Ticks * 100)),
         TouchedSite = holder.Touched is { } touched ? Origin.SiteNumber(touched.Origin) : 0,
     };

@@ -8,7 +8,7 @@ namespace Quire;
 /// </summary>
 /// <remarks>
 /// To be called with no lock held and all structures consistent: listeners in the process run inside these calls, and may do anything, also with the page told of.
-/// The one exception is <see cref="LedgerFull"/>, which may be called from anywhere.
+/// The exceptions are <see cref="LedgerFull"/> and <see cref="PageBug"/>, which may be called from anywhere.
 /// </remarks>
 internal static class TracingNotices
 {
@@ -45,12 +45,15 @@ internal static class TracingNotices
         }
     }
 
-    /// <summary>A misuse was found, and is about to be thrown.</summary>
-    internal static void PageBug(string message)
-    {
-        QuireMeter.PageBug();
-        QuireEventSource.Log.PageBug(message);
-    }
+    /// <summary>A misuse was found, and is about to be thrown. Told on a thread of the pool: who finds it may be at work on the page, or hold a lock.</summary>
+    internal static void PageBug(string message) => ThreadPool.UnsafeQueueUserWorkItem(
+        static message =>
+        {
+            QuireMeter.PageBug();
+            QuireEventSource.Log.PageBug(message);
+        },
+        message,
+        preferLocal: false);
 
     /// <summary>The ledger had no record for a reference. Told once, and again after the next start of a recording; on a thread of the pool, since this is called with a gate held.</summary>
     internal static void LedgerFull(int maximumRecords)

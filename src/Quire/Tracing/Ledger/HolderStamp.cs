@@ -13,6 +13,9 @@ public readonly record struct HolderStamp(CallSite Site, int ThreadId, string? T
     /// <summary>Call site or stack as the ledger keeps it, see <see cref="Quire.Origin"/>.</summary>
     internal uint Origin { get; init; }
 
+    /// <summary>The system's id of the thread, as the process's task list has it; 0 where it is not known.</summary>
+    internal int SystemThreadId { get; init; }
+
     /// <summary>The thread as tables show it: <c>T9</c>, or <c>T9 "parser"</c> when it has a name.</summary>
     public string Thread =>
         ThreadId == 0 ? "unknown thread" : string.IsNullOrEmpty(ThreadName) ? $"T{ThreadId}" : $"T{ThreadId} \"{ThreadName}\"";

@@ -192,9 +192,9 @@ internal sealed unsafe partial class LedgerStore
 
     private HolderStamp ShowStamp(uint origin, uint thread, ulong at, ulong now)
     {
-        (int id, string? name) = _threads.NameOf(thread);
+        (int id, int systemId, string? name) = _threads.NameOf(thread);
         TimeSpan age = TimeSpan.FromMilliseconds(now > at ? now - at : 0);
-        return new HolderStamp(Origin.SiteOf(origin), id, name, age) { Stack = Origin.StackOf(origin), Origin = origin };
+        return new HolderStamp(Origin.SiteOf(origin), id, name, age) { Stack = Origin.StackOf(origin), Origin = origin, SystemThreadId = systemId };
     }
 
     /// <summary>Tells about a record in the given state, live or free. False when the state moved on meanwhile.</summary>

@@ -234,6 +234,11 @@ internal sealed unsafe partial class LedgerStore : IDisposable
 
         // Happens before: nothing; a counter.
         Atomic.Add(ref _untracked, 1);
+        if (_isTraced)
+        {
+            TracingNotices.LedgerFull(MaximumRecords);
+        }
+
         return false;
     }
 

@@ -83,12 +83,12 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
         return reclaimed > 0;
     }
 
-    /// <summary>The id and name behind a thread's number; id 0 if it is not known.</summary>
-    internal (int Id, string? Name) NameOf(uint number)
+    /// <summary>The managed and the system's id and the name behind a thread's number; id 0 if it is not known.</summary>
+    internal (int Id, int SystemId, string? Name) NameOf(uint number)
     {
         lock (_namesGate)
         {
-            return _names.TryGetValue(number, out Named named) ? (named.Id, named.Name) : (0, null);
+            return _names.TryGetValue(number, out Named named) ? (named.Id, named.SystemId, named.Name) : (0, 0, null);
         }
     }
 
@@ -141,7 +141,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
         lock (_namesGate)
         {
             number = ++_lastNumber;
-            _names.Add(number, new Named(me.ManagedThreadId, me.Name, IsDead: false));
+            _names.Add(number, new Named(me.ManagedThreadId, TraceFileCalls.Current?.ThreadId ?? 0, me.Name, IsDead: false));
             sweep = _names.Count >= _sweepAt;
         }
 
@@ -160,7 +160,8 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
         {
             lock (_namesGate)
             {
-                _names[seat.Ring->Thread] = new Named(dead.ManagedThreadId, dead.Name, IsDead: true);
+                _ = _names.TryGetValue(seat.Ring->Thread, out Named known);
+                _names[seat.Ring->Thread] = new Named(dead.ManagedThreadId, known.SystemId, dead.Name, IsDead: true);
             }
 
             // A Thread kept alive keeps the system's part of a dead thread.
@@ -201,7 +202,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
         }
     }
 
-    private readonly record struct Named(int Id, string? Name, bool IsDead);
+    private readonly record struct Named(int Id, int SystemId, string? Name, bool IsDead);
 
     /// <summary>A ring and its owner. The owner changes only under the claim, and only once the old one is dead.</summary>
     private sealed class Seat(Thread owner, LedgerRing* ring)

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using Quire.Cli.Traces;
+using Quire.Traces.Analysis;
+
+namespace Quire.Cli.Blame;
+
+/// <summary><c>quire blame</c>: who holds what, and because of whom a contiguous allocation failed.</summary>
+internal static class BlameCommand
+{
+    internal static Command Create()
+    {
+        Argument<string> file = TraceArguments.File();
+        Option<ulong?> page = TraceArguments.Page(required: false);
+        Option<TimeSpan?> maxAge = TraceArguments.MaxAge();
+        Option<bool> json = TraceArguments.Json();
+        Option<bool> all = new("--all") { Description = "Fold nothing: every site, every holder, every failed attempt, whole stacks." };
+        Command command = new(
+            "blame",
+            """
+            Says who holds pages at the end of a trace, and which contiguous allocations failed because of whom.
+
+            Status 0: nothing is held against the rules. 1: something is. 2: the input or the call is wrong. The rules:
+              failed_attempt  a contiguous allocation ended busy: pages were held that had to move
+              short_pin       a short pin is held at the end for longer than the 100 ms it promised
+              max_age         with --max-age: anything is held at the end for longer, but for what pages have by design
+            Being held at the end is no offence by itself: a recording may end while its process goes on.
+            """)
+        {
+            file,
+            page,
+            maxAge,
+            json,
+            all,
+        };
+        command.SetAction(call => Run(
+            call.GetValue(file)!,
+            call.GetValue(page),
+            new BlameOptions { MaxAge = call.GetValue(maxAge), All = call.GetValue(all) },
+            call.GetValue(json)));
+        return command;
+    }
+
+    private static int Run(string path, ulong? page, BlameOptions options, bool json) => TraceFile.Read(path, input =>
+    {
+        if (page is { } pfn)
+        {
+            PageReport one = Reading(path, progress => TraceAnalysis.Page(input, pfn, options with { Progress = progress }));
+            if (json)
+            {
+                ReportJson.Write(Console.Out, one);
+            }
+            else
+            {
+                ReportText.Write(Console.Out, one, options.All);
+            }
+
+            return one.AgainstTheRules.Count > 0 ? TraceFile.Against : TraceFile.Right;
+        }
+
+        BlameReport report = Reading(path, progress => TraceAnalysis.Blame(input, options with { Progress = progress }));
+        if (json)
+        {
+            ReportJson.Write(Console.Out, report);
+        }
+        else
+        {
+            ReportText.Write(Console.Out, report, options.All);
+        }
+
+        return report.AgainstTheRules.Count > 0 ? TraceFile.Against : TraceFile.Right;
+    });
+
+    private static T Reading<T>(string path, Func<IProgress<long>, T> read)
+    {
+        using TerminalProgress progress = new(path);
+        return read(progress);
+    }
+}

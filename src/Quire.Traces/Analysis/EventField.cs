@@ -1,0 +1,38 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>The fields that the analysis reads. Each is the event's field of that name in snake_case.</summary>
+internal enum EventField
+{
+    Pfn,
+    Generation,
+    Count,
+    Val,
+    Ret,
+    Mt,
+    Migratetype,
+    Order,
+    Page,
+    Owner,
+    Site,
+    Ticket,
+    References,
+    Remaining,
+    Bytes,
+    Kind,
+    Scope,
+    TakenPid,
+    Taken,
+    TouchedSite,
+    Bias,
+    Pins,
+    Name,
+    Align,
+    Errorno,
+    Expected,
+    Reason,
+    StartPfn,
+    EndPfn,
+    FinPfn,
+    Succeeded,
+    Failed,
+}

@@ -1,0 +1,62 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>A failed contiguous allocation as text.</summary>
+internal static class AttemptText
+{
+    private const int PagesShown = 20;
+    private const int HoldersShown = 8;
+
+    /// <summary>Writes it, with each page that would not move and who held it.</summary>
+    internal static void Write(TextWriter output, AttemptReport attempt, long begin, bool all)
+    {
+        ReportText.Line(output, $"attempt {attempt.Index}: {Units.Moment(attempt.StartNs - begin)}, {attempt.Task}{(attempt.Site is null ? "" : $", {attempt.Site}")}: {attempt.Verdict}");
+        int shown = all ? attempt.BusyPages.Count : Math.Min(PagesShown, attempt.BusyPages.Count);
+        for (int i = 0; i < shown; i++)
+        {
+            Page(output, attempt, attempt.BusyPages[i], all);
+        }
+
+        if (shown < attempt.BusyPages.Count)
+        {
+            ReportText.Line(output, $"  (+{Units.Count(attempt.BusyPages.Count - shown, "page")}, see --all)");
+        }
+
+        if (attempt.Advice is not null)
+        {
+            ReportText.Line(output, $"  advice: {attempt.Advice}");
+        }
+    }
+
+    private static void Page(TextWriter output, AttemptReport attempt, BusyPageReport page, bool all)
+    {
+        int tooMany = Math.Max(0, page.Count - page.Expected);
+        ReportText.Line(output, $"  page 0x{page.Pfn:x}  {Units.Reason(page.Reason)}  refs {page.Count} (expected {page.Expected} to migrate: {tooMany} too many)");
+        int shown = all ? page.Holders.Count : Math.Min(HoldersShown, page.Holders.Count);
+        for (int i = 0; i < shown; i++)
+        {
+            HolderReport holder = page.Holders[i];
+            string references = holder.References == 1 ? "" : $" x{holder.References}";
+            string released = holder.ReleasedNs is { } at
+                ? at <= attempt.EndNs ? "let go before it failed" : $"let go {Units.Duration(at - (attempt.EndNs ?? at))} later"
+                : "never let go in this trace";
+            released += holder.ReleasedTask is { } task && task.Pid != holder.Task.Pid ? $" by {task}" : "";
+            string taken = holder.TakenSite is null ? "" : $"; taken at {holder.TakenSite}";
+            string doubt = holder.Confidence < 1 ? "; its release may be among the lost events" : "";
+            ReportText.Line(output, $"    HELD  {holder.Site}  {holder.Task}  ({Units.Class(holder.Class)}{references})  {Units.Duration(holder.AgeNs)}  {released}{taken}{doubt}");
+            if (all)
+            {
+                ReportText.Stack(output, holder.Stack, "            ", all);
+            }
+        }
+
+        if (shown < page.Holders.Count)
+        {
+            ReportText.Line(output, $"    (+{Units.Count(page.Holders.Count - shown, "holder")}, see --all)");
+        }
+
+        if (page.Unattributed > 0)
+        {
+            ReportText.Line(output, $"    HELD  {Units.Count(page.Unattributed, "reference")} unattributed (taken before the recording, or lost)");
+        }
+    }
+}

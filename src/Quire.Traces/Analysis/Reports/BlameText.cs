@@ -1,0 +1,136 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>Who held what, as text.</summary>
+internal static class BlameText
+{
+    private const int RowsShown = 20;
+    private const int AttemptsShown = 5;
+    private const double Share = 0.02;
+
+    internal static void Write(TextWriter output, BlameReport report, bool all)
+    {
+        ReportText.Line(output, report.Verdict);
+        AttemptReport[] failed = [.. report.Attempts.Where(static attempt => attempt.Result is "busy" or "no-space" or "interrupted")];
+        IEnumerable<AttemptReport> shown = all ? failed : failed.Reverse().DistinctBy(Gist).Take(AttemptsShown).Reverse();
+        long begin = Begin(report.Source);
+        int written = 0;
+        foreach (AttemptReport attempt in shown)
+        {
+            AttemptText.Write(output, attempt, begin, all);
+            written++;
+        }
+
+        if (written < failed.Length)
+        {
+            ReportText.Line(output, $"(+{Units.Count(failed.Length - written, "failed attempt")} with the same outcome or before these, see --all)");
+        }
+
+        Held(output, report, failed.Any(static attempt => attempt.Result == "busy"), all);
+        foreach (string rule in report.AgainstTheRules)
+        {
+            ReportText.Line(output, $"against the rules: {rule}");
+        }
+
+        ReportText.Quality(output, report.DataQuality, report.Notes);
+        ReportText.Line(output, $"next: {report.Next}");
+    }
+
+    /// <summary>When the recording began, for moments.</summary>
+    internal static long Begin(SourceReport source) =>
+        source.Properties.TryGetValue("begin", out string? text) && long.TryParse(text, out long begin) ? begin : source.FirstNs ?? 0;
+
+    // Attempts that fail by the same pages and holders say the same.
+    private static string Gist(AttemptReport attempt) =>
+        $"{attempt.Result} {attempt.Area} {string.Join(' ', attempt.BusyPages.Select(static page => $"{page.Pfn}:{string.Join(',', page.Holders.Select(static holder => holder.Site))}"))}";
+
+    private static void Held(TextWriter output, BlameReport report, bool isSecond, bool all)
+    {
+        if (isSecond)
+        {
+            HeldTotals totals = report.Totals;
+            string suspicious = totals.Suspicious > 0 ? $", {totals.Suspicious} suspicious" : "";
+            ReportText.Line(output, totals.Pages == 0 && totals.References == 0
+                ? "held at end: nothing"
+                : $"held at end: {Units.Count(totals.Pages, "page")} ({Units.Size(totals.Bytes)}) by {Units.Count(totals.Sites, "site")}{suspicious}");
+        }
+
+        List<HeldRow> rows = [];
+        List<HeldRow> folded = [];
+        foreach (HeldRow row in report.HeldAtEnd)
+        {
+            bool isSmall = row.References < Share * report.Totals.References || rows.Count >= RowsShown;
+            (isSmall && rows.Count > 0 && !row.Suspicious && !all ? folded : rows).Add(row);
+        }
+
+        if (folded.Count == 1 && rows.Count < RowsShown)
+        {
+            // A line that stands for one row says less than the row, and saves nothing.
+            rows = [.. report.HeldAtEnd];
+            folded.Clear();
+        }
+
+        if (rows.Count + folded.Count + report.Totals.ReserveReferences + (report.Totals.UnattributedReferences ?? 0) == 0)
+        {
+            return;
+        }
+
+        bool isSampled = report.Source.Sample > 1;
+        Columns table = new(false, false, true, true, true, true, false);
+        table.Add(" ", "SITE", "KIND", "REFS", "PAGES", "USED / PINNED", "OLDEST", "TREND");
+        foreach (HeldRow row in rows)
+        {
+            table.Add(row.Suspicious ? "!" : " ", Cells(row, isSampled ? report.Source.Sample : 1));
+        }
+
+        if (folded.Count > 0)
+        {
+            string below = folded.TrueForAll(row => row.References < Share * report.Totals.References) ? $"below {Share * 100:0} %" : "more";
+            long references = folded.Sum(static row => row.ReferencesEstimated ?? row.References);
+            table.Add(" ", $"(+{Units.Count(folded.Count, "site")} {below})", "", (isSampled ? "~" : "") + Units.Number(references), "", "", Units.Duration(folded.Max(static row => row.OldestNs)), "");
+        }
+
+        if (report.Totals.ReserveReferences > 0)
+        {
+            table.Add(" ", "reserve of fragment caches", Units.Class("bias"), Units.Number(report.Totals.ReserveReferences), Units.Number(report.Totals.ReservePages));
+        }
+
+        if (report.Totals.UnattributedReferences > 0)
+        {
+            table.Add(" ", "unattributed", "", Units.Number(report.Totals.UnattributedReferences.Value), Units.Number(report.Totals.UnattributedPages), "", "", "taken before the recording, or lost");
+        }
+
+        table.Write(output);
+        foreach (HeldRow row in rows.Where(row => row.Stack.Count > 0 && (row.Suspicious || all)))
+        {
+            ReportText.Line(output, $"stack of {row.Site}{(row.Stacks > 1 ? $" (the most frequent of {row.Stacks})" : "")}:");
+            ReportText.Stack(output, row.Stack, "    ", all);
+        }
+
+        foreach (HeldRow row in rows.Where(static row => row.Holders is not null))
+        {
+            ReportText.Line(output, $"{row.Site} ({Units.Class(row.Class)}):");
+            foreach (HolderReport holder in row.Holders!)
+            {
+                string used = holder.Bytes > 0 ? $"  {Units.Size(holder.Bytes)}" : "";
+                string taken = holder.TakenSite is null ? "" : $"  taken at {holder.TakenSite}";
+                ReportText.Line(output, $"    page 0x{holder.Pfn:x}  {Units.Count(holder.References, "reference")}{used}  {holder.Task}  {Units.Duration(holder.AgeNs)}{taken}");
+            }
+        }
+    }
+
+    private static string[] Cells(HeldRow row, int scale)
+    {
+        string about = scale > 1 ? "~" : "";
+        string used = row.UsedBytes > 0 ? about + Units.Size(row.UsedBytes * scale) : "-";
+        return
+        [
+            row.Site,
+            Units.Class(row.Class),
+            about + Units.Number(row.ReferencesEstimated ?? row.References),
+            Units.Number(row.Pages),
+            $"{used} / {Units.Size(row.PinnedBytes)}",
+            Units.Duration(row.OldestNs),
+            $"{Trend.Spark([.. row.Trend])}  {row.TrendWord}{(row.AgainstRule is null ? "" : $", {row.AgainstRule}")}",
+        ];
+    }
+}

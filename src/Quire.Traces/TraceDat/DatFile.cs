@@ -1,0 +1,525 @@
+using System.Globalization;
+using System.Text;
+
+namespace Quire.Traces;
+
+/// <summary>One CPU's data in the file: pages of the ring buffer, as they are or packed in chunks.</summary>
+/// <param name="Number">The CPU.</param>
+/// <param name="Offset">Where its data begins.</param>
+/// <param name="Size">Bytes in the file.</param>
+internal readonly record struct DatCpuData(int Number, long Offset, long Size);
+
+/// <summary>One ring buffer: the main one, or an instance.</summary>
+internal sealed record DatBuffer(string Name, string Clock, int PageSize, bool IsPacked, List<DatCpuData> Cpus);
+
+/// <summary>Everything in a trace.dat but the events: version, byte order, formats, symbols, names, options, and where each CPU's pages lie.</summary>
+/// <remarks>
+/// Written after <c>trace-cmd.dat.v6(5)</c> and <c>v7(5)</c>, and what trace-cmd does where they say nothing. What can be left out is left out and counted
+/// when it is damaged; without the pages' layout and the places of the data nothing can be read, so that throws.
+/// </remarks>
+internal sealed class DatFile : IDisposable
+{
+    private const int MaximumPageSize = 16 << 20;
+    private const int SectionHeaderBytes = 16;
+
+    /// <summary>More than any file has: a chain of option sections longer than this goes in a circle.</summary>
+    private const int MaximumSections = 10_000;
+
+    private readonly FileMap _map;
+    private readonly TraceQuality _quality;
+    private readonly Dictionary<int, string> _comms = [];
+    private readonly List<(string Name, long Offset)> _instances = [];
+    private long _dataBytes;
+    private uint _cpuCount;
+    private bool _hasClockText;
+
+    internal DatFile(FileMap map, TraceQuality quality)
+    {
+        _map = map;
+        _quality = quality;
+        int start = (int)Math.Min(map.Length, 4096);
+        DatReader reader = new(map.Span(0, start), map.Path, 0, false);
+        reader.Tag(Magic);
+        long place = reader.Place;
+        string version = reader.Text();
+        Version = int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
+        if (Version is not (6 or 7))
+        {
+            throw new TraceFormatException(map.Path, place, $"a trace.dat of version '{version}'; this program reads versions 6 and 7.");
+        }
+
+        ReadOnlySpan<byte> machine = reader.Bytes(2);
+        IsBigEndian = machine[0] switch { 0 => false, 1 => true, _ => throw new TraceFormatException(map.Path, reader.Place - 2, $"byte order must be 0 or 1, not {machine[0]}.") };
+        reader = new DatReader(map.Span(reader.Position, start - reader.Position), map.Path, reader.Position, IsBigEndian);
+        PageSize = CheckPageSize(reader.U32(), reader.Place - 4);
+        if (Version == 7)
+        {
+            place = reader.Place;
+            string codec = reader.Text();
+            reader.Text();
+            long options = reader.Size();
+            Codec = DatCodec.Of(codec, map.Path, place);
+            ReadSections(options);
+        }
+        else
+        {
+            ReadVersion6(reader.Place);
+        }
+    }
+
+    internal static ReadOnlySpan<byte> Magic => [0x17, 0x08, 0x44, (byte)'t', (byte)'r', (byte)'a', (byte)'c', (byte)'i', (byte)'n', (byte)'g'];
+
+    internal int Version { get; }
+
+    internal bool IsBigEndian { get; }
+
+    internal int PageSize { get; }
+
+    internal DatCodec? Codec { get; }
+
+    internal DatPageLayout Layout { get; private set; } = DatPageLayout.Common;
+
+    internal List<TraceEventFormat> Formats { get; } = [];
+
+    internal KernelSymbols Symbols { get; private set; } = new([]);
+
+    internal IReadOnlyDictionary<int, string> Comms => _comms;
+
+    internal List<DatBuffer> Buffers { get; } = [];
+
+    internal Dictionary<string, string> Properties { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Whether Quire made the file out of a recording of its own.</summary>
+    internal bool IsQuire { get; private set; }
+
+    /// <summary>The main buffer's clock.</summary>
+    internal string Clock { get; private set; } = "local";
+
+    /// <summary>ns to add to every time (options DATE and OFFSET).</summary>
+    internal long TimeOffset { get; private set; }
+
+    /// <summary>Cycles to ns: multiply, then shift (option TSC2NSEC); 0 where times are ns.</summary>
+    internal (uint Multiplier, int Shift) Cycles { get; private set; }
+
+    /// <summary>Texts of option CPUSTAT by CPU: what the kernel counted.</summary>
+    internal Dictionary<int, (long Overrun, long Dropped)> CpuStats { get; } = [];
+
+    public void Dispose() => Codec?.Dispose();
+
+    private void ReadVersion6(long at)
+    {
+        // One after another, with no way to jump: the whole head must be readable.
+        int length = (int)Math.Min(_map.Length - at, int.MaxValue);
+        DatReader reader = new(_map.Span(at, length), _map.Path, at, IsBigEndian);
+        ReadHeaderInfo(ref reader);
+        ReadFtraceFormats(ref reader);
+        ReadFormats(ref reader);
+        Symbols = new KernelSymbols(reader.Bytes(reader.U32()).ToArray());
+        reader.Bytes(reader.U32());
+        ReadComms(reader.Text(reader.Size()));
+        _cpuCount = reader.U32();
+        ReadOptionsAndData(ref reader, isMain: true, "");
+        foreach ((string name, long offset) in _instances.ToArray())
+        {
+            if (offset >= _map.Length)
+            {
+                Truncated();
+                continue;
+            }
+
+            DatReader instance = new(_map.Span(offset, (int)Math.Min(_map.Length - offset, int.MaxValue)), _map.Path, offset, IsBigEndian);
+            ReadOptionsAndData(ref instance, isMain: false, name);
+        }
+    }
+
+    private void ReadOptionsAndData(ref DatReader reader, bool isMain, string name)
+    {
+        ReadOnlySpan<byte> tag = reader.Bytes(10);
+        if (tag.StartsWith("options"u8))
+        {
+            for (ushort id = reader.U16(); id != (ushort)DatOption.Done; id = reader.U16())
+            {
+                uint size = reader.U32();
+                long place = reader.Place;
+                TakeOption((DatOption)id, reader.Bytes(size), place);
+            }
+
+            tag = reader.Bytes(10);
+        }
+
+        if (tag.StartsWith("latency"u8))
+        {
+            LatencyText();
+            return;
+        }
+
+        if (!tag.StartsWith("flyrecord"u8))
+        {
+            throw new TraceFormatException(_map.Path, reader.Place - 10, "'flyrecord' or 'latency' should stand here.");
+        }
+
+        if (_cpuCount > reader.Remaining / 16)
+        {
+            throw new TraceFormatException(_map.Path, reader.Place, $"the file is too short for {_cpuCount} CPUs.");
+        }
+
+        List<DatCpuData> cpus = [];
+        for (int cpu = 0; cpu < _cpuCount; cpu++)
+        {
+            Add(cpus, (uint)cpu, reader.Size(), reader.Size());
+        }
+
+        if (isMain && _hasClockText)
+        {
+            Clock = SelectedClock(reader.Text(reader.Size())) ?? Clock;
+        }
+
+        Buffers.Add(new DatBuffer(name, Clock, PageSize, IsPacked: false, cpus));
+    }
+
+    private void ReadSections(long options)
+    {
+        // The order of options is that of writing, not of need: first all are taken, then the sections they name are read.
+        Dictionary<DatOption, long> sections = [];
+        List<(long Place, byte[] Data, DatOption Id)> buffers = [];
+        for (int count = 0; options != 0; count++)
+        {
+            if (count == MaximumSections)
+            {
+                throw new TraceFormatException(_map.Path, options, "the chain of option sections goes in a circle.");
+            }
+
+            byte[]? unpacked = Section(options, DatOption.Done, out ReadOnlySpan<byte> bytes);
+            DatReader reader = new(unpacked ?? bytes, _map.Path, options + SectionHeaderBytes, IsBigEndian);
+            options = 0;
+            while (reader.Remaining > 0)
+            {
+                DatOption id = (DatOption)reader.U16();
+                uint size = reader.U32();
+                long place = reader.Place;
+                ReadOnlySpan<byte> data = reader.Bytes(size);
+                if (id is DatOption.Buffer or DatOption.BufferText)
+                {
+                    buffers.Add((place, data.ToArray(), id));
+                }
+                else if (id is DatOption.Done or (>= DatOption.HeaderInfo and <= DatOption.Cmdlines))
+                {
+                    long section = new DatReader(data, _map.Path, place, IsBigEndian).Size();
+                    if (id == DatOption.Done)
+                    {
+                        options = section;
+                        break;
+                    }
+
+                    sections[id] = section;
+                }
+                else
+                {
+                    TakeOption(id, data, place);
+                }
+            }
+        }
+
+        ReadSection(sections, DatOption.HeaderInfo, static (DatFile file, ref DatReader reader) => file.ReadHeaderInfo(ref reader));
+        ReadSection(sections, DatOption.FtraceEvents, static (DatFile file, ref DatReader reader) => file.ReadFtraceFormats(ref reader));
+        ReadSection(sections, DatOption.EventFormats, static (DatFile file, ref DatReader reader) => file.ReadFormats(ref reader));
+        ReadSection(sections, DatOption.Kallsyms, static (DatFile file, ref DatReader reader) => file.Symbols = new KernelSymbols(reader.Bytes(reader.U32()).ToArray()));
+        ReadSection(sections, DatOption.Cmdlines, static (DatFile file, ref DatReader reader) => file.ReadComms(reader.Text(reader.Size())));
+        foreach ((long place, byte[] data, DatOption id) in buffers)
+        {
+            if (id == DatOption.BufferText)
+            {
+                LatencyText();
+            }
+            else
+            {
+                ReadBuffer(new DatReader(data, _map.Path, place, IsBigEndian));
+            }
+        }
+    }
+
+    private delegate void SectionReader(DatFile file, ref DatReader reader);
+
+    private void ReadSection(Dictionary<DatOption, long> sections, DatOption id, SectionReader read)
+    {
+        if (!sections.TryGetValue(id, out long offset))
+        {
+            return;
+        }
+
+        byte[]? unpacked = Section(offset, id, out ReadOnlySpan<byte> bytes);
+        DatReader reader = new(unpacked ?? bytes, _map.Path, offset + SectionHeaderBytes, IsBigEndian);
+        read(this, ref reader);
+    }
+
+    /// <summary>A section's bytes: unpacked (answered), or as they are (<paramref name="bytes"/>).</summary>
+    private byte[]? Section(long offset, DatOption id, out ReadOnlySpan<byte> bytes)
+    {
+        DatReader header = new(_map.Span(offset, SectionHeaderBytes), _map.Path, offset, IsBigEndian);
+        ushort found = header.U16();
+        ushort flags = header.U16();
+        header.U32();
+        long size = header.Size();
+        if (found != (ushort)id)
+        {
+            throw new TraceFormatException(_map.Path, offset, $"section {(ushort)id} should stand here, not {found}.");
+        }
+
+        if (size > int.MaxValue)
+        {
+            throw new TraceFormatException(_map.Path, offset, $"a section of {size} bytes.");
+        }
+
+        bytes = _map.Span(offset + SectionHeaderBytes, (int)size);
+        if ((flags & 1) == 0)
+        {
+            return null;
+        }
+
+        DatReader packed = new(bytes, _map.Path, offset + SectionHeaderBytes, IsBigEndian);
+        uint packedBytes = packed.U32();
+        uint unpackedBytes = packed.U32();
+        if (!DatCodec.IsBelievable(packedBytes, unpackedBytes))
+        {
+            throw new TraceFormatException(_map.Path, offset, $"{packedBytes} packed bytes can't be {unpackedBytes} bytes of a trace.");
+        }
+
+        ReadOnlySpan<byte> content = packed.Bytes(packedBytes);
+        byte[] unpacked = new byte[unpackedBytes];
+        return Codec is not null && Codec.TryUnpack(content, unpacked) ? unpacked
+            : throw new TraceFormatException(_map.Path, offset + SectionHeaderBytes, "the section can't be unpacked.");
+    }
+
+    private void ReadBuffer(DatReader option)
+    {
+        long offset = option.Size();
+        string name = option.Text();
+        string clock = option.Text();
+        int pageSize = CheckPageSize(option.U32(), option.Place - 4);
+        uint count = option.U32();
+        DatReader section = new(_map.Span(offset, SectionHeaderBytes), _map.Path, offset, IsBigEndian);
+        if (section.U16() != (ushort)DatOption.Buffer)
+        {
+            throw new TraceFormatException(_map.Path, offset, "a section of events should stand here.");
+        }
+
+        bool isPacked = (section.U16() & 1) != 0;
+        if (isPacked && Codec is null)
+        {
+            throw new TraceFormatException(_map.Path, offset, "the events are packed, but the file names no way to unpack them.");
+        }
+
+        List<DatCpuData> cpus = [];
+        for (uint at = 0; at < count; at++)
+        {
+            Add(cpus, option.U32(), option.Size(), option.Size());
+        }
+
+        Clock = name.Length == 0 ? clock : Clock;
+        Buffers.Add(new DatBuffer(name, clock, pageSize, isPacked, cpus));
+    }
+
+    private void Add(List<DatCpuData> cpus, uint cpu, long offset, long size)
+    {
+        if (size > 0 && (offset >= _map.Length || size > _map.Length - offset))
+        {
+            Truncated();
+            size = Math.Max(0, _map.Length - offset);
+        }
+
+        // No byte belongs to two CPUs; a file that says so could make a reader read it without end.
+        _dataBytes += size;
+        if (_dataBytes > _map.Length)
+        {
+            throw new TraceFormatException(_map.Path, offset, "the CPUs' data together is longer than the file.");
+        }
+
+        cpus.Add(new DatCpuData((int)Math.Min(cpu, int.MaxValue), offset, size));
+    }
+
+    private void TakeOption(DatOption id, ReadOnlySpan<byte> data, long place)
+    {
+        switch (id)
+        {
+            case DatOption.Date:
+                TimeOffset += unchecked(Number(data) * 1000);
+                Properties["date"] = Utf8(data);
+                break;
+            case DatOption.Offset:
+                TimeOffset += Number(data);
+                Properties["offset"] = Utf8(data);
+                break;
+            case DatOption.CpuStat:
+                TakeCpuStat(Utf8(data));
+                break;
+            case DatOption.Buffer when Version == 6:
+                DatReader reader = new(data, _map.Path, place, IsBigEndian);
+                long offset = reader.Size();
+                string name = reader.Text();
+                if (name.Length > 0)
+                {
+                    _instances.Add((name, offset));
+                }
+
+                break;
+            case DatOption.TraceClock:
+                _hasClockText = true;
+                Clock = SelectedClock(Utf8(data)) ?? Clock;
+                break;
+            case DatOption.Uname:
+                Properties["uname"] = Utf8(data);
+                break;
+            case DatOption.CpuCount:
+                _cpuCount = new DatReader(data, _map.Path, place, IsBigEndian).U32();
+                break;
+            case DatOption.Version:
+                IsQuire |= DatProperties.TryRead(data, Properties);
+                Properties["version"] = Utf8(data);
+                break;
+            case DatOption.TraceId when data.Length >= 8:
+                Properties["trace_id"] = $"0x{new DatReader(data, _map.Path, place, IsBigEndian).U64():x}";
+                break;
+            case DatOption.Tsc2Nsec when data.Length >= 16:
+                reader = new DatReader(data, _map.Path, place, IsBigEndian);
+                Cycles = (reader.U32(), (int)Math.Min(reader.U32(), 63));
+                break;
+            case DatOption.TimeShift:
+                _quality.Counter("time_shift_not_applied", TraceDoubt.Note, "The file says how its times relate to another machine's; they are shown as its own.").Value++;
+                break;
+            case DatOption.Hook:
+                Properties["hook"] = Utf8(data);
+                break;
+            case DatOption.ProcMaps or DatOption.Guest or DatOption.Strings or DatOption.Btf or DatOption.LastBoot or DatOption.Modules or DatOption.Printk:
+                break;
+            default:
+                _quality.Counter("options_unknown", TraceDoubt.Note, "Options that this program does not know.").Value++;
+                break;
+        }
+    }
+
+    private void TakeCpuStat(string text)
+    {
+        int cpu = -1;
+        long overrun = 0;
+        long dropped = 0;
+        foreach (string line in text.Split('\n'))
+        {
+            int colon = line.IndexOf(':', StringComparison.Ordinal);
+            if (colon > 0 && long.TryParse(line.AsSpan(colon + 1), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out long value))
+            {
+                switch (line.AsSpan(0, colon).Trim())
+                {
+                    case "CPU":
+                        cpu = (int)Math.Min(value, int.MaxValue);
+                        break;
+                    case "overrun":
+                        overrun = value;
+                        break;
+                    case "dropped events":
+                        dropped = value;
+                        break;
+                }
+            }
+        }
+
+        if (cpu >= 0)
+        {
+            CpuStats[cpu] = (overrun, dropped);
+        }
+    }
+
+    private void ReadHeaderInfo(ref DatReader reader)
+    {
+        reader.Tag("header_page\0"u8);
+        long size = reader.Size();
+        long place = reader.Place;
+        ReadOnlySpan<byte> text = reader.Bytes(size);
+        if (!text.IsEmpty)
+        {
+            Layout = DatPageLayout.Parse(text, _map.Path, place);
+        }
+
+        reader.Tag("header_event\0"u8);
+        reader.Bytes(reader.Size());
+    }
+
+    private void ReadFtraceFormats(ref DatReader reader)
+    {
+        for (uint count = reader.U32(); count > 0; count--)
+        {
+            AddFormat("ftrace", reader.Text(reader.Size()));
+        }
+    }
+
+    private void ReadFormats(ref DatReader reader)
+    {
+        for (uint systems = reader.U32(); systems > 0; systems--)
+        {
+            string system = reader.Text();
+            for (uint count = reader.U32(); count > 0; count--)
+            {
+                AddFormat(system, reader.Text(reader.Size()));
+            }
+        }
+    }
+
+    private void AddFormat(string system, string text)
+    {
+        try
+        {
+            Formats.Add(TraceEventFormat.Parse(system, text));
+        }
+        catch (TraceFormatException)
+        {
+            _quality.Counter("formats_damaged", TraceDoubt.Damage, "Format texts that can't be understood; events of those kinds are of unknown kind.").Value++;
+        }
+    }
+
+    private void ReadComms(string text)
+    {
+        foreach (string line in text.Split('\n'))
+        {
+            int space = line.IndexOf(' ', StringComparison.Ordinal);
+            if (space > 0 && int.TryParse(line.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out int pid))
+            {
+                _comms[pid] = line[(space + 1)..];
+            }
+        }
+    }
+
+    private void LatencyText() =>
+        _quality.Counter("latency_text_not_read", TraceDoubt.Loss, "Buffers that a latency tracer left as text; their events are not read.").Value++;
+
+    private void Truncated() =>
+        _quality.Counter(TraceCounter.Truncated, TraceDoubt.Loss, "1: the file ends before it should; what is missing is not counted.").Value = 1;
+
+    private int CheckPageSize(uint size, long place) =>
+        size is >= 64 and <= MaximumPageSize ? (int)size : throw new TraceFormatException(_map.Path, place, $"a page of {size} bytes.");
+
+    private static string Utf8(ReadOnlySpan<byte> data)
+    {
+        int nul = data.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(nul < 0 ? data : data[..nul]).TrimEnd('\n');
+    }
+
+    /// <summary>A number as C's strtoll reads it: with a sign, hexadecimal behind 0x.</summary>
+    private static long Number(ReadOnlySpan<byte> data)
+    {
+        ReadOnlySpan<char> text = Utf8(data).AsSpan().Trim();
+        bool isNegative = text.StartsWith("-");
+        text = text.TrimStart("+-");
+        bool isHex = text.StartsWith("0x");
+        bool isRead = isHex
+            ? long.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long value)
+            : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+        return !isRead ? 0 : isNegative ? unchecked(-value) : value;
+    }
+
+    /// <summary>The clock in brackets: <c>[local] global counter</c>.</summary>
+    private static string? SelectedClock(string text)
+    {
+        int open = text.IndexOf('[', StringComparison.Ordinal);
+        int close = text.IndexOf(']', StringComparison.Ordinal);
+        return open >= 0 && close > open + 1 ? text[(open + 1)..close] : null;
+    }
+}
