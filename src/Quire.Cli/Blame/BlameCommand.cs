@@ -40,7 +40,7 @@ internal static class BlameCommand
         return command;
     }
 
-    private static int Run(string path, ulong? page, BlameOptions options, bool json) => TraceFile.Read(path, input =>
+    private static int Run(string path, ulong? page, BlameOptions options, bool json) => InputTrace.Read(path, input =>
     {
         if (page is { } pfn)
         {
@@ -54,7 +54,7 @@ internal static class BlameCommand
                 ReportText.Write(Console.Out, one, options.All);
             }
 
-            return one.AgainstTheRules.Count > 0 ? TraceFile.Against : TraceFile.Right;
+            return one.AgainstTheRules.Count > 0 ? InputTrace.Against : InputTrace.Right;
         }
 
         BlameReport report = Reading(path, progress => TraceAnalysis.Blame(input, options with { Progress = progress }));
@@ -67,7 +67,7 @@ internal static class BlameCommand
             ReportText.Write(Console.Out, report, options.All);
         }
 
-        return report.AgainstTheRules.Count > 0 ? TraceFile.Against : TraceFile.Right;
+        return report.AgainstTheRules.Count > 0 ? InputTrace.Against : InputTrace.Right;
     });
 
     private static T Reading<T>(string path, Func<IProgress<long>, T> read)

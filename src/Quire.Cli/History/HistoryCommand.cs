@@ -24,7 +24,7 @@ internal static class HistoryCommand
         return command;
     }
 
-    private static int Run(string path, ulong pfn, bool stacks, bool json) => TraceFile.Read(path, input =>
+    private static int Run(string path, ulong pfn, bool stacks, bool json) => InputTrace.Read(path, input =>
     {
         HistoryReport report;
         using (TerminalProgress progress = new(path))
@@ -41,6 +41,6 @@ internal static class HistoryCommand
             ReportText.Write(Console.Out, report, stacks);
         }
 
-        return TraceFile.Right;
+        return InputTrace.Right;
     });
 }

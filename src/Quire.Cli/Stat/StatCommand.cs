@@ -20,7 +20,7 @@ internal static class StatCommand
         return command;
     }
 
-    private static int Run(string path, bool json) => TraceFile.Read(path, input =>
+    private static int Run(string path, bool json) => InputTrace.Read(path, input =>
     {
         StatReport report;
         using (TerminalProgress progress = new(path))
@@ -37,6 +37,6 @@ internal static class StatCommand
             ReportText.Write(Console.Out, report);
         }
 
-        return TraceFile.Right;
+        return InputTrace.Right;
     });
 }

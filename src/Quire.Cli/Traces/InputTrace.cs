@@ -3,7 +3,7 @@ using Quire.Traces;
 namespace Quire.Cli.Traces;
 
 /// <summary>Opens a trace for a command, and turns what goes wrong into one line and status 2.</summary>
-internal static class TraceFile
+internal static class InputTrace
 {
     internal const int Right = 0;
     internal const int Against = 1;
