@@ -78,7 +78,7 @@ internal unsafe struct TraceRing
         return true;
     }
 
-    /// <summary>Fills a slot. The event's first 8 bytes, its header, are made here.</summary>
+    /// <summary>Fills a slot. The event's header is made here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Fill<T>(byte* slot, Tracepoint id, int thread, ref T e, long time)
         where T : unmanaged
@@ -86,7 +86,7 @@ internal unsafe struct TraceRing
         *(long*)slot = time;
         Atomic.Point();
         Unsafe.WriteUnaligned(slot + sizeof(long), e);
-        *(ulong*)(slot + sizeof(long)) = (ushort)id | ((ulong)(uint)thread << 32);
+        *(EventHeader*)(slot + sizeof(long)) = new EventHeader { CommonType = id, CommonFlags = 0, CommonPreemptCount = 0, CommonPid = thread };
     }
 
     /// <summary>

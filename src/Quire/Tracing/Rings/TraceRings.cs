@@ -25,19 +25,20 @@ internal static unsafe class TraceRings
         TraceRing* ring = t_ring;
         if (ring == null || !ring->TryWrite(id, ref e, time))
         {
-            WriteFirst(id, ref e, time);
+            WriteFirst(id, ref e);
         }
     }
 
     /// <summary>The thread's first event in this recording.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void WriteFirst<T>(Tracepoint id, ref T e, long time)
+    private static void WriteFirst<T>(Tracepoint id, ref T e)
         where T : unmanaged
     {
-        // A ring that is closed again was closed by the recording's end.
+        // A ring that is closed again was closed by the recording's end. The time is taken anew: the recording, and what a dead thread left in the
+        // ring, may be younger than the one that came to nothing.
         if (TraceThreads.TryEnter())
         {
-            _ = t_ring->TryWrite(id, ref e, time);
+            _ = t_ring->TryWrite(id, ref e, TraceClock.Now);
         }
     }
 }

@@ -1,0 +1,72 @@
+using Xunit;
+
+namespace Quire.Tests.Tracing.Rings;
+
+/// <summary>Recordings that end while threads write: a write into a mapping that is gone would end the process.</summary>
+[Collection(LedgerCollection.Name)]
+public sealed class RecordingStopTests
+{
+    [Fact]
+    public void Recordings_stopped_under_their_writers_are_whole_and_end_in_order()
+    {
+        using RecordingFolder folder = new();
+        bool isOver = false;
+        int recordings = 0;
+        long events = 0;
+        Thread[] writers = [.. Enumerable.Range(1, 3).Select(me => new Thread(() =>
+        {
+            for (ulong i = 0; !Volatile.Read(ref isOver); i++)
+            {
+                ProofEvent.Write((uint)me, i);
+            }
+        }))];
+        Array.ForEach(writers, thread => thread.Start());
+
+        // Beside them threads that come and go, whose rings change hands.
+        Thread visitors = new(() =>
+        {
+            for (uint visitor = 100; !Volatile.Read(ref isOver); visitor++)
+            {
+                Thread thread = new(() =>
+                {
+                    ProofEvent.Write(visitor, 0);
+                    ProofEvent.Write(visitor, 1);
+                });
+                thread.Start();
+                thread.Join();
+            }
+        });
+        visitors.Start();
+        Exception? failure = Record.Exception(() =>
+        {
+            for (long end = Environment.TickCount64 + 2500; Environment.TickCount64 < end; recordings++)
+            {
+                using TraceSession session = TraceSession.Start(folder.Options with { Path = folder[$"{recordings}.qring"], Overflow = (TraceOverflow)(recordings % 2) });
+                SpinWait spin = default;
+                while (session.Written < recordings % 7 * 200)
+                {
+                    spin.SpinOnce();
+                }
+
+                session.Stop();
+                QringFile file = QringFile.Read(session.Path);
+                Assert.Equal(2u, file.State);
+                Assert.Equal(session.Written, file.Rings.Sum(ring => ring.Head));
+                Assert.Equal(session.Lost, file.LostWithoutRing + file.Rings.Sum(ring => ring.Lost + ring.Head - ring.Events.Count));
+                foreach (QringFile.Ring ring in file.Rings)
+                {
+                    ProofEvent.Check(file, ring);
+                    events += ring.Events.Count;
+                }
+
+                File.Delete(session.Path);
+            }
+        });
+        Volatile.Write(ref isOver, true);
+        Array.ForEach(writers, thread => thread.Join());
+        visitors.Join();
+        Assert.True(failure is null, $"recording {recordings}: {failure}");
+        Assert.True(recordings > 10 && events > 1000, $"{recordings} recordings, {events} events");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{recordings} recordings, {events} events");
+    }
+}

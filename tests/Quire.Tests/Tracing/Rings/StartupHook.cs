@@ -1,0 +1,26 @@
+using Quire.Tests.Tracing.Rings;
+
+/// <summary>
+/// Makes a child of the test's program: with <c>DOTNET_STARTUP_HOOKS</c> the runtime calls this before the program's own beginning, and what the environment
+/// names runs in its place. The name, and that it is in no namespace, are the runtime's.
+/// </summary>
+internal static class StartupHook
+{
+    public static void Initialize()
+    {
+        string path = Environment.GetEnvironmentVariable(RecordingChild.PathVariable)!;
+        switch (Environment.GetEnvironmentVariable(RecordingChild.WorkVariable))
+        {
+            case "endless":
+                RecordingChild.WriteWithoutEnd(path);
+                break;
+            case "limited":
+                RecordingChild.RecordUnderLimit(path);
+                break;
+            default:
+                return;
+        }
+
+        Environment.Exit(0);
+    }
+}
