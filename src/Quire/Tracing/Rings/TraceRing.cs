@@ -86,7 +86,7 @@ internal unsafe struct TraceRing
         *(long*)slot = time;
         Atomic.Point();
         Unsafe.WriteUnaligned(slot + sizeof(long), e);
-        *(EventHeader*)(slot + sizeof(long)) = new EventHeader { CommonType = id, CommonFlags = 0, CommonPreemptCount = 0, CommonPid = thread };
+        *(EventHeader*)(slot + sizeof(long)) = new EventHeader(id, thread);
     }
 
     /// <summary>

@@ -38,7 +38,7 @@ internal static class ProofEvent
     {
         PageRefEvent e = seen.As<PageRefEvent>();
         PageRefEvent expected = Make(e.Ticket, e.Generation, e.Site);
-        expected.Header = new EventHeader { CommonType = Id, CommonPid = seen.Pid };
+        expected.Header = new EventHeader(Id, seen.Pid);
         Assert.True(e.Equals(expected), $"a torn event of writer {e.Ticket}, its {e.Generation}th: {Convert.ToHexString(seen.Payload)}");
         Assert.NotEqual(0, seen.Pid);
         return (e.Ticket, e.Generation, e.Site);
