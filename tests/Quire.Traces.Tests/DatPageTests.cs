@@ -150,6 +150,25 @@ public sealed class DatPageTests : IDisposable
     }
 
     [Fact]
+    public void A_cpu_keeps_its_number_when_the_trace_is_written_anew()
+    {
+        DatBuilder dat = new(isBigEndian: false, 8);
+        dat.Data.Add(("", 3, dat.Page(1000, null, dat.Event(0, dat.Probe(42, 1, 0, 0, "", "", "")))));
+        dat.Data.Add(("", 1, dat.Page(500, null, dat.Event(0, dat.Probe(42, 2, 0, 0, "", "", "")))));
+        using TraceInput input = Open(dat, 70);
+        List<string> expected = TraceTexts.Of(input);
+        foreach (int version in new[] { 6, 7 })
+        {
+            string file = Path.Combine(_folder.FullName, "again.dat");
+            TraceConvert.ToTraceDat(input, file, version);
+            using TraceInput again = TraceInput.Open(file);
+            Assert.Equal(expected, TraceTexts.Of(again));
+        }
+
+        Assert.Contains("cpu 1", expected[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Cycles_become_ns()
     {
         DatBuilder dat = new(isBigEndian: false, 8);
