@@ -268,7 +268,10 @@ internal sealed unsafe class QuireRingInput : TraceInput
                     return false;
                 }
 
-                incomplete.Value += BinaryPrimitives.ReadUInt32LittleEndian(segment[RingLayout.SnapshotComplete..]) == 1 ? 0 : 1;
+                // An empty snapshot says that nobody held anything; none at all says nothing. So its presence is a property.
+                bool isComplete = BinaryPrimitives.ReadUInt32LittleEndian(segment[RingLayout.SnapshotComplete..]) == 1;
+                incomplete.Value += isComplete ? 0 : 1;
+                _dictionary.Properties[which == 1 ? "start_snapshot" : "end_snapshot"] = isComplete ? "complete" : "incomplete";
                 _cursors.Add(new RingCursor(_map.At(data, (long)records * RingLayout.SlotBytes), Math.Max(records, 1), null, 0, records, mayBeWritten: false)
                 {
                     Cpu = -1,
