@@ -49,6 +49,22 @@ public sealed class TraceEventFormat
     /// <summary>The field with the number of the event's stack in the recording's dictionary.</summary>
     internal TraceField? Stack { get; }
 
+    /// <summary>How many dynamic fields there are from this one on.</summary>
+    internal int TextFieldsFrom(TraceField field)
+    {
+        int count = 0;
+        for (int at = Fields.Count - 1; at >= 0; at--)
+        {
+            count += Fields[at].IsDataLoc ? 1 : 0;
+            if (ReferenceEquals(Fields[at], field))
+            {
+                break;
+            }
+        }
+
+        return count;
+    }
+
     /// <summary>The field of that name, or null.</summary>
     /// <param name="name">A field's name.</param>
     public TraceField? Find(string name) => _byName.GetValueOrDefault(name);

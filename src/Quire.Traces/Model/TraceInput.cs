@@ -30,6 +30,12 @@ public abstract class TraceInput : IDisposable
 
     internal bool IsBigEndian { get; private protected set; }
 
+    /// <summary>How pages of a trace.dat made of it are laid out; the word size of its stacks with it.</summary>
+    internal DatPageLayout Layout { get; private protected set; } = DatPageLayout.Common;
+
+    /// <summary>Whether texts stand in a dictionary, and fields have their numbers.</summary>
+    internal abstract bool HasDictionary { get; }
+
     /// <summary>Opens a trace, whatever its format: a recording of Quire, or a trace.dat of version 6 or 7.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="TraceFormatException">It is no trace, or is damaged where nothing can be read without.</exception>

@@ -10,8 +10,9 @@ public readonly ref struct TraceRecord
     private readonly TraceInput _input;
 
     internal TraceRecord(TraceInput input, TraceEventFormat format, long time, int cpu, int pid, ReadOnlySpan<byte> payload, ReadOnlySpan<ulong> stack,
-        long lostBefore, TraceSnapshot snapshot)
+        long lostBefore, TraceSnapshot snapshot, int stream)
     {
+        Stream = stream;
         _input = input;
         Format = format;
         Time = time;
@@ -46,6 +47,9 @@ public readonly ref struct TraceRecord
 
     /// <summary>Whether it is part of a snapshot, and of which.</summary>
     public TraceSnapshot Snapshot { get; }
+
+    /// <summary>Its place in <see cref="TraceSource.Cpus"/>; -1 for records of a snapshot.</summary>
+    internal int Stream { get; }
 
     /// <summary>A field's value, sign-extended where the field is signed.</summary>
     /// <param name="field">A field of <see cref="Format"/>, of 1, 2, 4 or 8 bytes.</param>

@@ -14,6 +14,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
     private readonly TraceEventFormat?[] _formats;
     private readonly List<RingCursor> _cursors = [];
     private readonly TimeHeap<RingCursor> _heap;
+    private readonly List<TraceSnapshotInfo> _snapshots = [];
     private readonly TraceCounter _lost;
     private readonly TraceCounter _unknownEvents;
     private readonly TraceCounter _unknownTexts;
@@ -79,7 +80,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
         _lostAtOpen = cpus.Sum(static cpu => cpu.Overrun);
         _lost.Value = _lostAtOpen;
         Quality.Counter(TraceCounter.Dropped, TraceDoubt.Loss, "Events dropped because the ring, which stops when full, was full.").Value = cpus.Sum(static cpu => cpu.Dropped);
-        Source = new TraceSource(map.Path, "quire ring 1", isKernel: false, properties.GetValueOrDefault("clock", "mono"), cpus, properties);
+        Source = new TraceSource(map.Path, "quire ring 1", isKernel: false, properties.GetValueOrDefault("clock", "mono"), cpus, properties, _snapshots);
     }
 
     public override TraceSource Source { get; }
@@ -88,6 +89,8 @@ internal sealed unsafe class QuireRingInput : TraceInput
 
     /// <summary>The names of all threads by their number.</summary>
     internal override IReadOnlyDictionary<int, string> Comms => _dictionary.Threads;
+
+    internal override bool HasDictionary => true;
 
     internal static bool Knows(ReadOnlySpan<byte> start) => start.Length > RingLayout.Magic.Length && start.StartsWith(RingLayout.Magic);
 
@@ -131,7 +134,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
                 stack = frames;
             }
 
-            record = new TraceRecord(this, format, cursor.Time, cursor.Cpu, pid, payload, stack, cursor.Lost, cursor.Snapshot);
+            record = new TraceRecord(this, format, cursor.Time, cursor.Cpu, pid, payload, stack, cursor.Lost, cursor.Snapshot, cursor.Cpu);
             return true;
         }
 
@@ -268,14 +271,14 @@ internal sealed unsafe class QuireRingInput : TraceInput
                     return false;
                 }
 
-                // An empty snapshot says that nobody held anything; none at all says nothing. So its presence is a property.
                 bool isComplete = BinaryPrimitives.ReadUInt32LittleEndian(segment[RingLayout.SnapshotComplete..]) == 1;
                 incomplete.Value += isComplete ? 0 : 1;
-                _dictionary.Properties[which == 1 ? "start_snapshot" : "end_snapshot"] = isComplete ? "complete" : "incomplete";
+                TraceSnapshot snapshot = which == 1 ? TraceSnapshot.Start : TraceSnapshot.End;
+                _snapshots.Add(new TraceSnapshotInfo(snapshot, Signed(segment, RingLayout.SnapshotTime), isComplete));
                 _cursors.Add(new RingCursor(_map.At(data, (long)records * RingLayout.SlotBytes), Math.Max(records, 1), null, 0, records, mayBeWritten: false)
                 {
                     Cpu = -1,
-                    Snapshot = which == 1 ? TraceSnapshot.Start : TraceSnapshot.End,
+                    Snapshot = snapshot,
                 });
                 return true;
             default:

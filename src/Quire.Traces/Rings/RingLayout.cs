@@ -32,6 +32,7 @@ internal static class RingLayout
     internal const int SnapshotCommitted = 24;
     internal const int SnapshotWhich = 32;
     internal const int SnapshotComplete = 36;
+    internal const int SnapshotTime = 40;
 
     internal const int EntryHeaderBytes = 16;
 

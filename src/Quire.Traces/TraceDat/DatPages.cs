@@ -103,7 +103,8 @@ internal sealed unsafe class DatPages : IDisposable
 
     private void Unpack()
     {
-        long end = _data.Offset + _data.Size;
+        // trace-cmd's size of a CPU's data leaves out the count before the chunks.
+        long end = Math.Min(_map.Length, _data.Offset + _data.Size + 4);
         uint packed = end - _next >= 8 ? U32(_next) : 0;
         uint unpacked = end - _next >= 8 ? U32(_next + 4) : 0;
         if (end - _next < 8 || packed > end - _next - 8 || !DatCodec.IsBelievable(packed, unpacked))

@@ -11,11 +11,25 @@ internal static class DatProperties
     /// <summary>What the VERSION text of a file of ours begins with.</summary>
     internal const string Writer = "Quire ";
 
-    /// <summary>Says of a CPU that it is a snapshot: <c>start</c> or <c>end</c>.</summary>
+    /// <summary>Says of a CPU that it is a snapshot: <c>Start</c> or <c>End</c>, its time in ns, and whether it is complete.</summary>
     internal const string SnapshotPrefix = "quire.snapshot.";
 
     /// <summary>Carries a quality counter that has no place elsewhere in the file.</summary>
     internal const string CounterPrefix = "quire.counter.";
+
+    internal static KeyValuePair<string, string> Of(int cpu, TraceSnapshotInfo snapshot) =>
+        new($"{SnapshotPrefix}{cpu}", $"{snapshot.Which} {snapshot.Time} {snapshot.IsComplete}");
+
+    /// <summary>The snapshot that a CPU is, or null.</summary>
+    internal static TraceSnapshotInfo? SnapshotOf(int cpu, Dictionary<string, string> properties) =>
+        properties.TryGetValue($"{SnapshotPrefix}{cpu}", out string? text) && text.Split(' ') is [string which, string time, string complete]
+            && Enum.TryParse(which, out TraceSnapshot kind) && kind is TraceSnapshot.Start or TraceSnapshot.End
+            && long.TryParse(time, out long when) && bool.TryParse(complete, out bool isComplete)
+            ? new TraceSnapshotInfo(kind, when, isComplete)
+            : null;
+
+    /// <summary>A counter that the file itself could not give again.</summary>
+    internal static KeyValuePair<string, string> Of(TraceCounter counter, long value) => new(CounterPrefix + counter.Name, $"{value} {counter.Doubt} {counter.Meaning}");
 
     internal static byte[] ToVersionOption(string version, IEnumerable<KeyValuePair<string, string>> properties)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Quire.Traces;
@@ -21,6 +22,10 @@ internal sealed unsafe class TraceDatInput : TraceInput
     private readonly TraceCounter _damaged;
     private readonly TraceField? _callers;
     private ulong[] _stack = new ulong[64];
+    private readonly long _carriedLost;
+    private readonly long _carriedUnknownEvents;
+    private readonly long _carriedDamage;
+    private readonly long _carriedBackwards;
     private bool _isFilled;
 
     internal TraceDatInput(FileMap map)
@@ -34,6 +39,7 @@ internal sealed unsafe class TraceDatInput : TraceInput
         _damaged = Quality.Counter(TraceCounter.Damaged, TraceDoubt.Damage, "Pages of events that contradict themselves, and were left out from there on.");
         _file = new DatFile(map, Quality);
         IsBigEndian = _file.IsBigEndian;
+        Layout = _file.Layout;
         _formats = new TraceEventFormat?[_file.Formats.Count == 0 ? 0 : _file.Formats.Max(static format => format.Id) + 1];
         foreach (TraceEventFormat format in _file.Formats)
         {
@@ -43,21 +49,28 @@ internal sealed unsafe class TraceDatInput : TraceInput
         TraceEventFormat? stack = _file.Formats.Find(static format => format.System == "ftrace" && format.Name == "kernel_stack");
         _callers = stack?.Find("caller");
         List<TraceCpu> cpus = [];
+        List<TraceSnapshotInfo> snapshots = [];
         foreach (DatBuffer buffer in _file.Buffers)
         {
             foreach (DatCpuData data in buffer.Cpus)
             {
-                string snapshot = _file.IsQuire ? _file.Properties.GetValueOrDefault(DatProperties.SnapshotPrefix + data.Number, "") : "";
+                TraceSnapshotInfo? snapshot = _file.IsQuire ? DatProperties.SnapshotOf(data.Number, _file.Properties) : null;
+                if (snapshot is not null)
+                {
+                    snapshots.Add(snapshot);
+                }
+
                 (long overrun, long dropped) = buffer.Name.Length == 0 ? _file.CpuStats.GetValueOrDefault(data.Number) : default;
                 _cursors.Add(new DatCursor(new DatPages(map, _file, buffer, data), _file.Layout, IsBigEndian, _callers is null ? -1 : stack!.Id, _counters)
                 {
-                    Cpu = snapshot.Length > 0 ? -1 : data.Number,
-                    Snapshot = snapshot switch { "start" => TraceSnapshot.Start, "end" => TraceSnapshot.End, _ => TraceSnapshot.None },
-                    Rank = snapshot switch { "start" => -1, "end" => int.MaxValue, _ => cpus.Count },
+                    Cpu = snapshot is null ? data.Number : -1,
+                    Stream = snapshot is null ? cpus.Count : -1,
+                    Snapshot = snapshot?.Which ?? TraceSnapshot.None,
+                    Rank = snapshot?.Which switch { null => cpus.Count, TraceSnapshot.Start => -1, _ => int.MaxValue },
                     TimeOffset = _file.TimeOffset,
                     Clock = _file.Cycles.Multiplier == 0 ? null : FromCycles,
                 });
-                if (snapshot.Length == 0)
+                if (snapshot is null)
                 {
                     cpus.Add(new TraceCpu(data.Number, buffer.Name, overrun, dropped));
                 }
@@ -79,7 +92,11 @@ internal sealed unsafe class TraceDatInput : TraceInput
             }
         }
 
-        Source = new TraceSource(map.Path, $"trace.dat {_file.Version}", !_file.IsQuire, _file.Clock, cpus, properties);
+        _carriedLost = _lost.Value;
+        _carriedUnknownEvents = _unknownEvents.Value;
+        _carriedDamage = _damaged.Value;
+        _carriedBackwards = _backwards.Value;
+        Source = new TraceSource(map.Path, $"trace.dat {_file.Version}", !_file.IsQuire, _file.Clock, cpus, properties, snapshots);
     }
 
     public override TraceSource Source { get; }
@@ -88,8 +105,11 @@ internal sealed unsafe class TraceDatInput : TraceInput
 
     internal override IReadOnlyDictionary<int, string> Comms => _file.Comms;
 
+    internal override bool HasDictionary => false;
+
     internal static bool Knows(ReadOnlySpan<byte> start) => start.StartsWith(DatFile.Magic);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override bool TryRead(out TraceRecord record)
     {
         if (!_isFilled)
@@ -122,7 +142,7 @@ internal sealed unsafe class TraceDatInput : TraceInput
                 int pid = *(int*)(current.Payload + 4);
                 pid = IsBigEndian == BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(pid) : pid;
                 record = new TraceRecord(this, format, current.Time, cursor.Cpu, pid, new ReadOnlySpan<byte>(current.Payload, current.Length), StackOf(cursor),
-                    current.Lost, cursor.Snapshot);
+                    current.Lost, cursor.Snapshot, cursor.Stream);
                 return true;
             }
 
@@ -142,7 +162,9 @@ internal sealed unsafe class TraceDatInput : TraceInput
         _isFilled = false;
         _cursors.ForEach(static cursor => cursor.Rewind());
         _counters.Damaged = _counters.StacksAlone = _counters.Backwards = 0;
-        _lost.Value = _lostUnknown.Value = _unknownEvents.Value = 0;
+        _lost.Value = _carriedLost;
+        _unknownEvents.Value = _carriedUnknownEvents;
+        _lostUnknown.Value = 0;
         PublishCounters();
     }
 
@@ -183,6 +205,7 @@ internal sealed unsafe class TraceDatInput : TraceInput
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private ReadOnlySpan<ulong> StackOf(DatCursor cursor)
     {
         if (cursor.StackPayload is null || cursor.StackLength < _callers!.Offset)
@@ -230,9 +253,9 @@ internal sealed unsafe class TraceDatInput : TraceInput
 
     private void PublishCounters()
     {
-        _damaged.Value = _counters.Damaged;
+        _damaged.Value = _carriedDamage + _counters.Damaged;
         _stacksAlone.Value = _counters.StacksAlone;
-        _backwards.Value = _counters.Backwards;
+        _backwards.Value = _carriedBackwards + _counters.Backwards;
     }
 
     /// <summary>A counter of the recording that the file was made of.</summary>

@@ -16,7 +16,7 @@ internal static class BlameText
         int written = 0;
         foreach (AttemptReport attempt in shown)
         {
-            AttemptText.Write(output, attempt, begin, all);
+            AttemptText.Write(output, attempt, report.Verdict, begin, all);
             written++;
         }
 
