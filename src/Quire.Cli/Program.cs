@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Quire.Cli.Blame;
+using Quire.Cli.Convert;
 using Quire.Cli.Demo;
 using Quire.Cli.History;
 using Quire.Cli.Stat;
@@ -11,6 +12,7 @@ RootCommand root = new("Quire: reference-counted page memory, and who still hold
     BlameCommand.Create(),
     HistoryCommand.Create(),
     StatCommand.Create(),
+    ConvertCommand.Create(),
 };
 
 ParseResult call = root.Parse(args);

@@ -14,6 +14,7 @@ namespace Quire.Traces.Analysis;
 /// not come within <see cref="Patience"/> further operations, events are missing: it is counted, and the count goes on from the newest operation.
 /// <para>
 /// A page first seen in mid-life has no known beginning: an operation found later to be older moves the beginning, and the page's first operation, once seen, puts it at 0 for good.
+/// Without that, a history that ends with the count it began with fits together from any of its operations on, and the one stamped first decides.
 /// </para>
 /// </remarks>
 internal struct CountBalance
