@@ -40,7 +40,7 @@ internal static class TraceArguments
     private static TimeSpan? ParseTime(ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
-        int digits = text.AsSpan().IndexOfAnyExcept("0123456789.");
+        int digits = text.AsSpan().IndexOfAnyExceptInRange('.', '9');
         double unit = (digits < 0 ? "" : text[digits..]) switch
         {
             "us" => 1e-6,
