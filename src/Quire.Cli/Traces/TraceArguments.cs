@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
@@ -37,10 +38,12 @@ internal static class TraceArguments
         CustomParser = ParseTime,
     };
 
+    private static readonly SearchValues<char> s_digits = SearchValues.Create("0123456789.");
+
     private static TimeSpan? ParseTime(ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
-        int digits = text.AsSpan().IndexOfAnyExcept("0123456789.");
+        int digits = text.AsSpan().IndexOfAnyExcept(s_digits);
         double unit = (digits < 0 ? "" : text[digits..]) switch
         {
             "us" => 1e-6,
