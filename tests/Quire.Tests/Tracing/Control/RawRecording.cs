@@ -29,8 +29,9 @@ internal sealed class RawRecording
         }
 
         RawRecording recording = new() { IsStopped = BitConverter.ToUInt32(bytes, 20) == 2 };
-        long end = BitConverter.ToInt64(bytes, 40);
-        for (long at = HeaderBytes; at < end; at += BitConverter.ToInt64(bytes, (int)at + 8))
+        // One that is still being written may have grown since its length was asked for: then its last segments are left out.
+        long end = Math.Min(BitConverter.ToInt64(bytes, 40), bytes.Length);
+        for (long at = HeaderBytes, length; at < end && (length = BitConverter.ToInt64(bytes, (int)at + 8)) <= end - at; at += length)
         {
             recording.Segment(bytes, (int)at);
         }
