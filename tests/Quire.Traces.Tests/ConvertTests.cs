@@ -198,6 +198,28 @@ public sealed class ConvertTests : IDisposable
     }
 
     [Fact]
+    public void A_page_full_to_the_last_byte_has_room_for_the_number_of_events_lost_before_it()
+    {
+        for (int length = 0; length < 28; length++)
+        {
+            // Each event comes after a pause that takes words of its own.
+            RecordingBuilder recording = new();
+            RecordingBuilder.Ring ring = recording.AddRing(capacity: 100);
+            for (ulong number = 0; number < 107; number++)
+            {
+                ring.Write("cma_alloc_start", number << 28, 7, ("name", new string('n', length)), ("count", number));
+            }
+
+            using TraceInput input = TraceInput.Open(recording.Save(Place("run.qring")));
+            TraceConvert.ToTraceDat(input, Place("run.dat"));
+            using TraceInput dat = TraceInput.Open(Place("run.dat"));
+            input.Rewind();
+            Assert.Equal(TraceTexts.Of(input), TraceTexts.Of(dat));
+            Assert.Equal((7, true), (dat.Quality[TraceCounter.Lost], dat.Quality[TraceCounter.Damaged] == 0));
+        }
+    }
+
+    [Fact]
     public void A_recording_without_any_event_becomes_a_file_that_opens()
     {
         RecordingBuilder recording = new();

@@ -123,6 +123,28 @@ public sealed class DatPageTests : IDisposable
 
     [Theory]
     [InlineData(6)]
+    [InlineData(71)]
+    public void Looking_ahead_for_a_stack_leaves_the_event_at_hand_as_it_is(int packing)
+    {
+        // One event in the first chunk, and no end of interrupts in those behind: the room for chunks is two.
+        DatBuilder dat = new(isBigEndian: false, 8);
+        dat.Data.Add(("", 0,
+        [
+            .. dat.Page(1000, null, dat.Event(0, dat.Probe(42, 1, 0, 0, "", "first text", ""))),
+            .. Enumerable.Range(2, 4).SelectMany(number => dat.Page((ulong)number * 1000, null, dat.Event(0, dat.Probe(42, (ulong)number, 0, 0, "", "another text", "", flags: 8)))),
+        ]));
+        using TraceInput input = Open(dat, packing);
+        for (int number = 1; number <= 5; number++)
+        {
+            Assert.True(input.TryRead(out TraceRecord record));
+            Assert.Equal((number, number == 1 ? "first text" : "another text"), ((int)record.Number("number"), record.Text(record.Format.Find("text")!)));
+        }
+
+        Assert.False(input.TryRead(out _));
+    }
+
+    [Theory]
+    [InlineData(6)]
     [InlineData(70)]
     public void Instances_clocks_offsets_and_what_the_kernel_counted_are_read(int packing)
     {
