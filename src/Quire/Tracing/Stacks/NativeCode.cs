@@ -19,6 +19,7 @@ internal enum CodeKind : byte
 /// <summary>Tells native code from managed code, for stacks that are seen for the first time. Safe on any thread.</summary>
 internal static unsafe partial class NativeCode
 {
+    private const int CodeAlignment = 16;
     private const int MaximumForeign = 1024;
 
     private static readonly Lock s_gate = new();
@@ -88,13 +89,14 @@ internal static unsafe partial class NativeCode
     internal static bool IsReturnAddress(ulong address)
     {
         const int Longest = 7;
-        if (!IsExecutable(address - Longest, address))
+        byte* bytes = stackalloc byte[Longest];
+        if (!IsExecutable(address - Longest, address) || !TryRead(address - Longest, bytes, Longest))
         {
             return false;
         }
 
         // E8 rel32; or FF /2, whose second byte has 2 in its middle three bits, in any of its lengths.
-        byte* end = (byte*)address;
+        byte* end = bytes + Longest;
         if (end[-5] == 0xE8)
         {
             return true;
@@ -109,6 +111,25 @@ internal static unsafe partial class NativeCode
         }
 
         return false;
+    }
+
+    /// <summary>True if a compiled method may begin at an address, as far as the bytes around it can tell.</summary>
+    /// <remarks>
+    /// What the runtime compiles has a pointer to the method's description right before its first byte. In the framework's images padding (<c>int3</c>), or the <c>ret</c> of the method before, comes before it, or the
+    /// method begins with <c>push rbp</c>. An address within a method passes once in thirty or so.
+    /// </remarks>
+    internal static bool IsMethodStart(ulong address)
+    {
+        byte* bytes = stackalloc byte[sizeof(ulong) + 1];
+        if (address % CodeAlignment != 0 || !IsExecutable(address - sizeof(ulong), address + 1) || !TryRead(address - sizeof(ulong), bytes, sizeof(ulong) + 1))
+        {
+            return false;
+        }
+
+        byte* start = bytes + sizeof(ulong);
+        ulong before = *(ulong*)bytes;
+        bool isPointer = before >> 48 == 0 && before >> 32 != 0 && before % sizeof(ulong) == 0;
+        return isPointer || start[-1] is 0xCC or 0xC3 || start[0] == 0x55;
     }
 
     /// <summary>Reads anew where executable memory lies. Costs a fraction of a millisecond; the memory of compiled methods grows now and then.</summary>
@@ -130,6 +151,14 @@ internal static unsafe partial class NativeCode
         }
 
         Volatile.Write(ref s_executable, [.. ranges]);
+    }
+
+    // Code may be unloaded at any time, by another thread too, while a word that once led there is still on the stack. A system call answers where a load would end the process.
+    private static bool TryRead(ulong address, byte* to, nuint count)
+    {
+        nuint* local = stackalloc nuint[2] { (nuint)to, count };
+        nuint* remote = stackalloc nuint[2] { (nuint)address, count };
+        return ReadMemory(Environment.ProcessId, local, 1, remote, 1, 0) == (nint)count;
     }
 
     private static bool TryAsk(ulong address, out ulong library, out nint file)
@@ -185,6 +214,9 @@ internal static unsafe partial class NativeCode
     private static bool IsRuntime(string? file) =>
         Path.GetFileName(file) is { } name
         && (name == "libcoreclr.so" || (string.IsNullOrEmpty(AppContext.GetData("FX_DEPS_FILE") as string) && name == Path.GetFileName(Environment.ProcessPath)));
+
+    [LibraryImport("libc", EntryPoint = "process_vm_readv")]
+    private static partial nint ReadMemory(int process, nuint* local, nuint localCount, nuint* remote, nuint remoteCount, nuint flags);
 
     [LibraryImport("libc", EntryPoint = "dladdr")]
     private static partial int AddressInfo(void* address, nint* answer);

@@ -13,7 +13,7 @@ namespace Quire;
 /// </para>
 /// <para>
 /// Addresses are remembered only if they stay what they are. A stack with a frame of a collectible assembly or a dynamic method takes the third way each time: once the code is unloaded, other code may
-/// get its addresses. So does a stack on a fibre of native code, outside the thread's own stack.
+/// get its addresses.
 /// </para>
 /// <para>
 /// Never throws, never sleeps on a lock of this library's. The third way allocates, reads files and may run resolvers that the application registered: what these do to pages
@@ -36,7 +36,7 @@ internal static unsafe class StackCapture
     /// <summary>How many stacks took the third way.</summary>
     internal static long Resolved => Atomic.LoadAcquire(ref s_resolved);
 
-    /// <summary>How many got no number though there was room: too near the end of the thread's stack, within the work for another, or an exception.</summary>
+    /// <summary>How many got no number though there was room: too near the end of the thread's stack or on another stack (a fibre of native code, which the runtime itself does not know), within the work for another stack, or an exception.</summary>
     internal static long Refused => Atomic.LoadAcquire(ref s_refused);
 
     /// <summary>The number of the calling thread's stack at a call site; 0 where stacks are not available, where the depot is full, and where it was refused.</summary>
@@ -69,24 +69,15 @@ internal static unsafe class StackCapture
     private static uint Retake(StackWalk* walk, ulong frame, uint site)
     {
         StackStore store = StackDepot.Store;
-        if (StackThread.IsBusy)
+        StackThread.Settle();
+        if (StackThread.IsBusy || !IsOnStack(frame))
         {
             Atomic.Add(ref s_refused, 1);
             return 0;
         }
 
-        StackThread.Settle();
-        uint number = 0;
-        if (IsOnStack(frame))
-        {
-            _ = StackThread.FindRoot(frame);
-            number = Find(store, walk, frame, site);
-        }
-        else
-        {
-            walk->Count = 0;
-        }
-
+        _ = StackThread.FindRoot(frame);
+        uint number = Find(store, walk, frame, site);
         if (number != 0)
         {
             return number;
@@ -164,22 +155,18 @@ internal static unsafe class StackCapture
     private static uint Read(StackStore store, StackWalk* walk, ulong frame, uint site)
     {
         Atomic.Add(ref s_resolved, 1);
-        bool isOnStack = walk->Count > 0;
         StackTrace trace = new(fNeedFileInfo: true);
-        if (isOnStack)
-        {
-            // The runtime gave back return addresses that a collection had replaced: perhaps that is all that was new.
-            uint known = Find(store, walk, frame, site);
-            if (known != 0)
-            {
-                return known;
-            }
 
-            Walk(walk, frame, site);
+        // The runtime gave back return addresses that a collection had replaced: perhaps that is all that was new.
+        uint known = Find(store, walk, frame, site);
+        if (known != 0)
+        {
+            return known;
         }
 
+        Walk(walk, frame, site);
         StackReading reading = new(trace, walk);
-        if (reading.IsPartial && isOnStack && StackThread.IsLowered && walk->Count < StackWalk.MaximumFrames)
+        if (reading.IsPartial && StackThread.IsLowered && walk->Count < StackWalk.MaximumFrames)
         {
             // The end that was learned may hide frames: with the system's own, see above.
             _ = StackThread.Enter(frame);
@@ -187,7 +174,7 @@ internal static unsafe class StackCapture
             reading = new StackReading(trace, walk);
         }
 
-        if (!isOnStack || !reading.CoversUser || reading.IsUnloadable)
+        if (!reading.CoversUser || reading.IsUnloadable)
         {
             return Publish(store, site, reading.Frames(all: true), isPartial: false);
         }

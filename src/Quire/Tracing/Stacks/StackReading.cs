@@ -12,8 +12,8 @@ namespace Quire;
 /// second version of a method replaced in a loop returns into the first).
 /// </para>
 /// <para>
-/// What matches is told by arithmetic: a return address less the runtime's offset in the method is where the method's code starts, and code starts at a multiple of 16. One
-/// false match in 16 is possible, so all are looked at together: of all ways to lay the two lists side by side, the one that leaves the least over. Above native
+/// What matches is told by arithmetic: a return address less the runtime's offset in the method is where the method's code starts, and code starts at a multiple of 16, after
+/// bytes that no code has. One false match in some hundreds is possible, so all are looked at together: of all ways to lay the two lists side by side, the one that leaves the least over. Above native
 /// frames of the runtime the offset may name an earlier instruction, and any address counts as a match.
 /// </para>
 /// <para>
@@ -24,7 +24,6 @@ namespace Quire;
 /// </remarks>
 internal sealed unsafe class StackReading
 {
-    private const int CodeAlignment = 16;
     private const int GapWords = 2048;
 
     // Frames of the runtime's list that can have a counterpart: a walk's worth, and some that it missed.
@@ -33,18 +32,18 @@ internal sealed unsafe class StackReading
     private readonly StackFrame[] _listed;
     private readonly MethodBase?[] _methods;
     private readonly int[] _foundAt;    // index in the walk; -1 not found, -2 found in a gap
+    private readonly Dictionary<ulong, bool> _starts = [];
     private readonly CodeKind[] _kinds;
     private readonly int _count;        // addresses that count: up to the first foreign one, which is the last
 
     /// <summary>Compares.</summary>
     /// <param name="trace">Taken while the walk's frames were live, by methods that <see cref="StackCapture.Take"/> called.</param>
-    /// <param name="walk">From <see cref="StackCapture.Take"/>'s frame; may be empty.</param>
+    /// <param name="walk">From <see cref="StackCapture.Take"/>'s frame.</param>
     internal StackReading(StackTrace trace, StackWalk* walk)
     {
         _listed = Below(trace);
         _methods = Array.ConvertAll(_listed, MethodOf);
         _foundAt = new int[_listed.Length];
-        Array.Fill(_foundAt, -1);
         _kinds = new CodeKind[walk->Count];
         for (_count = 0; _count < walk->Count; _count++)
         {
@@ -57,8 +56,14 @@ internal sealed unsafe class StackReading
             }
         }
 
-        Match(walk->Addresses);
-        Asks = FindMissing(walk);
+        // Memory for code grows: what is not found is looked for once more, with a new list of it.
+        Asks = MatchAll(walk);
+        if (IsPartial)
+        {
+            NativeCode.Refresh();
+            _starts.Clear();
+            Asks = MatchAll(walk);
+        }
     }
 
     /// <summary>Words that belong to the key beside the addresses.</summary>
@@ -135,6 +140,13 @@ internal sealed unsafe class StackReading
 
     private bool IsCovered(int listed) => _foundAt[listed] != -1;
 
+    private StackWord[] MatchAll(StackWalk* walk)
+    {
+        Array.Fill(_foundAt, -1);
+        Match(walk->Addresses);
+        return FindMissing(walk);
+    }
+
     private void Match(ulong* addresses)
     {
         int rows = _count;
@@ -184,7 +196,17 @@ internal sealed unsafe class StackReading
     // must lead through the runtime itself, or nothing above counts.
     private bool CanBe(ulong* addresses, int at, int listed, int offset) =>
         offset > 0 && _kinds[at] == CodeKind.Unknown
-        && (at > 0 && _kinds[at - 1] == CodeKind.Runtime || (((addresses[at] - (ulong)offset) % CodeAlignment) == 0 && (listed == 0 || HasAddress(_listed[listed - 1]))));
+        && (at > 0 && _kinds[at - 1] == CodeKind.Runtime || (IsMethodStart(addresses[at] - (ulong)offset) && (listed == 0 || HasAddress(_listed[listed - 1]))));
+
+    private bool IsMethodStart(ulong address)
+    {
+        if (!_starts.TryGetValue(address, out bool isStart))
+        {
+            _starts.Add(address, isStart = NativeCode.IsMethodStart(address));
+        }
+
+        return isStart;
+    }
 
     private StackWord[] FindMissing(StackWalk* walk)
     {
@@ -222,32 +244,22 @@ internal sealed unsafe class StackReading
     }
 
     // Between the frames of two walk indices. Return addresses lie at odd words: frames are at multiples of 16, and so is the stack at each call.
-    private static StackWord? FindWord(StackWalk* walk, int from, int to, int offset, int nativeOffset)
+    private StackWord? FindWord(StackWalk* walk, int from, int to, int offset, int nativeOffset)
     {
-        bool refreshed = false;
-        while (true)
+        int left = GapWords;
+        for (int i = from; i < to && i + 1 < walk->Count; i++)
         {
-            int left = GapWords;
-            for (int i = from; i < to && i + 1 < walk->Count; i++)
+            ulong* frame = (ulong*)walk->Frames[i];
+            long words = Math.Min((long)(walk->Frames[i + 1] - walk->Frames[i]) / sizeof(ulong), ushort.MaxValue);
+            for (int at = (i == from ? offset : 2) | 1; at < words && left > 0; at += 2, left--)
             {
-                ulong* frame = (ulong*)walk->Frames[i];
-                long words = Math.Min((long)(walk->Frames[i + 1] - walk->Frames[i]) / sizeof(ulong), ushort.MaxValue);
-                for (int at = (i == from ? offset : 2) | 1; at < words && left > 0; at += 2, left--)
+                if (IsMethodStart(frame[at] - (ulong)nativeOffset) && NativeCode.IsReturnAddress(frame[at]) && NativeCode.KindOf(frame[at]) == CodeKind.Unknown)
                 {
-                    if ((frame[at] - (ulong)nativeOffset) % CodeAlignment == 0 && NativeCode.IsReturnAddress(frame[at]) && NativeCode.KindOf(frame[at]) == CodeKind.Unknown)
-                    {
-                        return new StackWord(i, at);
-                    }
+                    return new StackWord(i, at);
                 }
             }
-
-            if (refreshed)
-            {
-                return null;
-            }
-
-            NativeCode.Refresh();
-            refreshed = true;
         }
+
+        return null;
     }
 }

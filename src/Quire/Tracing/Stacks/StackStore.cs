@@ -9,8 +9,8 @@ namespace Quire;
 /// of the table are taken, at most half of them; each leads to a record that was complete before its slot was written; numbers 1 to <see cref="Count"/> have a stack.
 /// <para>
 /// A <b>key</b> is a call site with the return addresses of a walk, and its record holds all of them: two walks with one hash are told apart. One stack has several keys, since
-/// methods are compiled again while they are in use; keys whose stacks read the same share one number (at most <see cref="MaximumKeysPerStack"/>: a native caller that leaves changing words in the frame chain
-/// must not fill the table).
+/// methods are compiled again while they are in use; keys whose stacks read the same share one number (from
+/// <see cref="MaximumKeysPerStack"/> on only those that come twice, and no more than <see cref="UtmostKeysPerStack"/>: a native caller that leaves changing words in the frame chain must not fill the table).
 /// </para>
 /// <para>
 /// A method without a frame of its own is met in the chain, but the address to which it returns is not: that lies at a fixed distance above, known since the
@@ -23,6 +23,8 @@ internal sealed unsafe class StackStore : IDisposable
     internal const int DefaultStacks = 16 * 1024;
     internal const int DefaultBytes = 16 * 1024 * 1024;
     internal const int MaximumKeysPerStack = 64;
+    internal const int UtmostKeysPerStack = 1024;
+    private const int SeenSlots = 4096;
     private const int KeysPerStack = 4;
     private const uint ChildCount = uint.MaxValue;
 
@@ -41,6 +43,7 @@ internal sealed unsafe class StackStore : IDisposable
     private readonly ulong* _slot;
     private readonly uint _slotMask;
     private readonly uint _textMask;
+    private readonly uint[] _seen = new uint[SeenSlots];
     private SpinGate _gate;     // guards all that follows; what is read without it is read by an acquire
     private uint _used = 1;     // words; place 0 is no place
     private uint _keys;
@@ -85,7 +88,7 @@ internal sealed unsafe class StackStore : IDisposable
     /// <summary>Stacks asked for that found no room.</summary>
     internal long Dropped => Atomic.LoadAcquire(ref _dropped);
 
-    /// <summary>Keys refused because their stack has as many as it may: each such capture takes the slow way.</summary>
+    /// <summary>Keys refused because their stack has many and they were new: each such capture took the slow way.</summary>
     internal long Unstable => Atomic.LoadAcquire(ref _unstable);
 
     /// <summary>Bytes in use, tables not counted.</summary>
@@ -314,9 +317,8 @@ internal sealed unsafe class StackStore : IDisposable
     private uint NewKey(ulong hash, ulong head, ulong answer, uint number, ReadOnlySpan<ulong> words)
     {
         ref uint keys = ref *(uint*)(Find(number) + 2);
-        if (keys >= MaximumKeysPerStack)
+        if (keys >= MaximumKeysPerStack && !IsSeenAgain(hash, keys))
         {
-            _unstable++;
             return 0;
         }
 
@@ -344,6 +346,17 @@ internal sealed unsafe class StackStore : IDisposable
         Atomic.StoreRelease(ref _slot[slot], (hash & 0xFFFF_FFFF_0000_0000) | place);
         Atomic.StoreRelease(ref _keys, _keys + 1);
         return place;
+    }
+
+    // Under the gate. What never comes again must not fill the table; what does, be it the last of many (a deep recursion whose methods are compiled anew passes through a
+    // hundred keys on its way), must get in.
+    private bool IsSeenAgain(ulong hash, uint keys)
+    {
+        ref uint seen = ref _seen[hash % SeenSlots];
+        bool again = seen == (uint)(hash >> 32) && keys < UtmostKeysPerStack;
+        seen = (uint)(hash >> 32);
+        _unstable += again ? 0 : 1;
+        return again;
     }
 
     private bool Room(uint words) => _used + words <= _words.Capacity && _words.TryEnsure(_used, words, out _);

@@ -11,8 +11,7 @@ public class StackHostileTests
     [Theory]
     [InlineData("")]
     [InlineData(Tiering)]
-    [InlineData("DOTNET_TieredCompilation=0 DOTNET_GCgen0size=40000")]
-    [InlineData("DOTNET_ReadyToRun=0 DOTNET_TieredPGO=0")]
+    [InlineData("DOTNET_TieredCompilation=0 DOTNET_ReadyToRun=0 DOTNET_GCgen0size=40000")]
     public void Whatever_a_stack_holds_captures_are_right_and_nothing_crashes(string settings)
     {
         Assert.SkipUnless(StackCapture.IsAvailable, StackCapture.WhyNot);

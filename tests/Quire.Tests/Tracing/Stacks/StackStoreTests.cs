@@ -186,6 +186,13 @@ public sealed unsafe class StackStoreTests : IDisposable
         Assert.Equal(StackStore.MaximumKeysPerStack, _store.Keys);
         Assert.Equal(500 - StackStore.MaximumKeysPerStack, _store.Unstable);
         Assert.Equal(1u, number);
+
+        // One that comes again gets in, however late.
+        StackWalk late = Walk(1, 5, 1000);
+        Add(late, 1, [5]);
+        Assert.Equal(0u, _store.Find(&late, 1));
+        Add(late, 1, [5]);
+        Assert.Equal(number, _store.Find(&late, 1));
         _store.Verify();
     }
 
