@@ -41,17 +41,17 @@ internal static class ConvertCommand
     {
         if (Path.Exists(to) && (!force || Directory.Exists(to) || IsSame(from, to)))
         {
-            return TraceFile.Fail(
+            return InputTrace.Fail(
                 Directory.Exists(to) ? $"'{to}' is a directory."
                 : IsSame(from, to) ? "IN and OUT are the same file."
                 : $"'{to}' exists; --force replaces it.");
         }
 
         format ??= to.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) ? "jsonl" : "v7";
-        return TraceFile.Read(from, input =>
+        return InputTrace.Read(from, input =>
         {
             Said(format == "jsonl" ? JsonLines(input, to) : TraceDat(input, to, format == "v6" ? 6 : 7), to);
-            return TraceFile.Right;
+            return InputTrace.Right;
         });
     }
 
