@@ -65,6 +65,12 @@ internal sealed class OriginTable
         int open = frame.IndexOf('(', StringComparison.Ordinal);
         string method = open < 0 ? frame : frame[..open];
         int last = method.LastIndexOf('.');
+        if (last > 0 && method.AsSpan(last + 1).StartsWith("lambda"))
+        {
+            // A lambda is of its method.
+            last = method.LastIndexOf('.', last - 1);
+        }
+
         int type = last > 0 ? method.LastIndexOf('.', last - 1) : -1;
         string place = open >= 0 && frame.EndsWith(')') && frame.Contains(':', StringComparison.Ordinal) ? frame[(open + 1)..^1] : "";
         return $"{method[(type + 1)..]}{(place.Length > 0 ? " " : "")}{place}";

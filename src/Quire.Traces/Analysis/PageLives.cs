@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Quire.Traces.Analysis;
@@ -130,6 +131,11 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
     private void Operation(in TraceRecord record, EventShape shape, int before, int after, bool begins)
     {
         PageKey page = shape.Page(record);
+        if (shape.Kind == EventKind.RefUnfreeze && after == 0 && EndBefore(page, record.Time))
+        {
+            return;
+        }
+
         ref PageLife life = ref Slot(page, record, shape, begins && before == 0, out bool isLate);
         if (isLate)
         {
@@ -150,6 +156,29 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
         }
 
         Mismatch(life.Count.Step(before, after));
+    }
+
+    // Unfrozen to nothing under a generation of which nothing was seen: migration emptied the page, and its frame went to a contiguous range. No life begins
+    // by that, the one before ends. True if it is so.
+    private bool EndBefore(PageKey page, long time)
+    {
+        ref PageLife life = ref CollectionsMarshal.GetValueRefOrNullRef(_lives, page.Pfn);
+        if (Unsafe.IsNullRef(ref life))
+        {
+            return true;
+        }
+
+        if (page.Generation <= life.Generation)
+        {
+            return false;
+        }
+
+        if (life.IsLive)
+        {
+            Leave(new PageKey(page.Pfn, life.Generation), ref life, time);
+        }
+
+        return true;
     }
 
     // The newest life of the frame, which the event may begin. Late: the event is of a life that is over.

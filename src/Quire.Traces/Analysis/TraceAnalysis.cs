@@ -154,6 +154,11 @@ public static class TraceAnalysis
     private static string HeldVerdict(TracePass pass, HeldTotals totals)
     {
         string when = pass.HasEndSnapshot || pass.Input.Quality[TraceCounter.NotStopped] == 0 ? "held at end" : "held when the recording broke off";
+        if (pass.Events == 0 && pass.Input.Quality[TraceCounter.UnknownEvent] is > 0 and long unknown)
+        {
+            return $"nothing can be told: the trace does not describe any of its {Units.Count(unknown, "event")}";
+        }
+
         if (totals.Pages == 0 && totals.References == 0)
         {
             return $"{when}: nothing";

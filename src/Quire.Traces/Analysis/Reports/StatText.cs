@@ -43,7 +43,7 @@ internal static class StatText
         ReportText.Line(output, $"holders at end: {Units.Number(report.HoldersAtEnd)}");
         AttemptCounts attempts = report.Attempts;
         ReportText.Line(output, $"contiguous allocations: {Units.Number(attempts.Total)} ({Units.Number(attempts.Success)} success, {Units.Number(attempts.Busy)} busy, {Units.Number(attempts.NoSpace)} no space, {Units.Number(attempts.Interrupted)} interrupted, {Units.Number(attempts.Unfinished)} unfinished)");
-        foreach ((string name, string value) in source.Properties)
+        foreach ((string name, string value) in source.Properties.Where(static property => property.Value.Length > 0))
         {
             ReportText.Line(output, $"{name}: {value}");
         }
