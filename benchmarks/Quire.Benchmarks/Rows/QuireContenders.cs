@@ -23,6 +23,14 @@ internal static class QuireContenders
     public static Contender Pages(Owned owned) =>
         new PairContender<PageBlocks, Page>(Name, ContenderRole.Quire, new PageBlocks(owned.Add(new PageAllocator())));
 
+    /// <summary>One page is there all the time; references to it are taken and dropped.</summary>
+    public static Contender References(Owned owned, string name = Name, ContenderRole role = ContenderRole.Quire) =>
+        new PairContender<ReferenceBlocks, Page>(name, role, new ReferenceBlocks(owned.Add(new HeldPage()).Page));
+
+    /// <summary>Fragments taken and freed one by one.</summary>
+    public static Contender FragmentPairs(int size, Owned owned, string name = Name, ContenderRole role = ContenderRole.Quire) =>
+        new PairContender<FragmentBlocks, PageFragment>(name, role, OpenCache(size, owned));
+
     private static FragmentBlocks OpenCache(int size, Owned owned)
     {
         PageAllocator allocator = owned.Add(new PageAllocator());
@@ -68,5 +76,42 @@ internal static class QuireContenders
         public void DropElsewhere(Page block) => block.Put();
 
         public void DropElsewhere(ReadOnlySpan<Page> blocks) => _allocator.Free(blocks);
+    }
+
+    private readonly unsafe struct ReferenceBlocks(Page page) : IBlocks<Page>
+    {
+        private readonly Page _page = page;
+
+        public Page Take() => _page.Get();
+
+        public byte Read(Page block) => *block.Address;
+
+        public void Drop(Page block) => block.Put();
+
+        public void DropElsewhere(Page block) => block.Put();
+
+        public void DropElsewhere(ReadOnlySpan<Page> blocks)
+        {
+            foreach (Page block in blocks)
+            {
+                block.Put();
+            }
+        }
+    }
+
+    /// <summary>A page in use, for as long as the row is.</summary>
+    internal sealed class HeldPage : IDisposable
+    {
+        private readonly PageAllocator _allocator = new();
+
+        public HeldPage() => Page = _allocator.Allocate();
+
+        public Page Page { get; }
+
+        public void Dispose()
+        {
+            Page.Put();
+            _allocator.Dispose();
+        }
     }
 }
