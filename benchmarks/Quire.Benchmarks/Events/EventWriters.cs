@@ -6,26 +6,6 @@ internal readonly struct SourceEvent : IEventWriter
     public void Write(int number) => ReferenceEvents.Log.Taken(0x7F00_0000_1000, number, 1, 141);
 }
 
-/// <summary>The two events of a reference taken and dropped.</summary>
-internal readonly struct SourceEventPair : IEventWriter
-{
-    public void Write(int number)
-    {
-        ReferenceEvents.Log.Taken(0x7F00_0000_1000, number, 1, 141);
-        ReferenceEvents.Log.Dropped(0x7F00_0000_1000, number, 1, 141);
-    }
-}
-
-/// <summary>The same, as most event sources are written.</summary>
-internal readonly struct PlainSourceEventPair : IEventWriter
-{
-    public void Write(int number)
-    {
-        ReferenceEvents.Log.TakenPlainly(0x7F00_0000_1000, number, 1, 141);
-        ReferenceEvents.Log.DroppedPlainly(0x7F00_0000_1000, number, 1, 141);
-    }
-}
-
 /// <summary>One event of Quire's, by a public call that is one: a holder hands its reference on (<c>holder_touch</c>).</summary>
 internal readonly struct TouchEvent(Page reference) : IEventWriter
 {

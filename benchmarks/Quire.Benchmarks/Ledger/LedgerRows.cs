@@ -1,10 +1,11 @@
 using Quire.Benchmarks.Events;
 using Quire.Benchmarks.Measuring;
 using Quire.Benchmarks.Rows;
+using Quire.Benchmarks.Work;
 
 namespace Quire.Benchmarks.Ledger;
 
-/// <summary>What the ledger costs: a reference taken and dropped while it is on, against two events of an <see cref="System.Diagnostics.Tracing.EventSource"/>, which know less.</summary>
+/// <summary>What the ledger costs: a reference taken and dropped while it is on, against one written down by two events of an <see cref="System.Diagnostics.Tracing.EventSource"/>, which know less.</summary>
 internal static class LedgerRows
 {
     public const string Page = "ledger-page";
@@ -18,28 +19,30 @@ internal static class LedgerRows
     public static Row Open(string id)
     {
         Owned owned = new();
-        CountingListener listener = owned.Add(new CountingListener());
-        bool pages = id == Page;
-        Contender tracked = pages ? QuireContenders.References(owned, On) : QuireContenders.FragmentPairs(RowCatalog.Small, owned, On);
-        Contender untracked = pages
-            ? QuireContenders.References(owned, Off, ContenderRole.Aside)
-            : QuireContenders.FragmentPairs(RowCatalog.Small, owned, Off, ContenderRole.Aside);
+        return id == Page
+            ? Open<QuireContenders.ReferenceBlocks, Quire.Page>(id, "a reference to a page", QuireContenders.OpenReferences(owned), owned)
+            : Open<QuireContenders.FragmentBlocks, PageFragment>(id, "a fragment of 256 B", QuireContenders.OpenCache(RowCatalog.Small, owned), owned);
+    }
+
+    private static Row Open<TBlocks, T>(string id, string what, TBlocks blocks, Owned owned)
+        where TBlocks : struct, IBlocks<T>
+        where T : struct
+    {
+        ReadingListener listener = owned.Add(new ReadingListener());
         return new Row(
             id,
-            pages
-                ? "a reference to a page taken and dropped, the ledger on with call sites, against two events of four numbers"
-                : "a fragment of 256 B taken and dropped, the ledger on with call sites, against two events of four numbers",
+            $"{what} taken and dropped, and both recorded: by the ledger with call sites, or by an event of four numbers each",
             [new Bar(0.15, 0.15, Events, PlainEvents) { Under = 40, MoonshotUnder = 20 }],
-            ["Quire's figure is the whole operation, what it does with the ledger off included; the peer's is the two events alone"],
+            ["all figures are the whole operation, recording included; the peers take and drop the same blocks with the ledger off"],
             [
-                new TrackedContender(tracked),
-                untracked,
-                new WriterContender<SourceEventPair>(Events, ContenderRole.Peer, default),
-                new WriterContender<PlainSourceEventPair>(PlainEvents, ContenderRole.Peer, default),
+                new TrackedContender(new PairContender<TBlocks, T>(On, ContenderRole.Quire, blocks)),
+                new PairContender<TBlocks, T>(Off, ContenderRole.Aside, blocks),
+                new PairContender<RecordedByAddress<TBlocks, T>, T>(Events, ContenderRole.Peer, new RecordedByAddress<TBlocks, T>(blocks)),
+                new PairContender<RecordedPlainly<TBlocks, T>, T>(PlainEvents, ContenderRole.Peer, new RecordedPlainly<TBlocks, T>(blocks)),
             ],
             owned)
         {
-            Findings = [_ => $"the listener, which only counts, has had {listener.Seen:N0} events"],
+            Findings = [_ => $"the listener has read {listener.Seen:N0} events"],
         };
     }
 

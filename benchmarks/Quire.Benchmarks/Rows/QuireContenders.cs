@@ -24,20 +24,20 @@ internal static class QuireContenders
         new PairContender<PageBlocks, Page>(Name, ContenderRole.Quire, new PageBlocks(owned.Add(new PageAllocator())));
 
     /// <summary>One page is there all the time; references to it are taken and dropped.</summary>
-    public static Contender References(Owned owned, string name = Name, ContenderRole role = ContenderRole.Quire) =>
-        new PairContender<ReferenceBlocks, Page>(name, role, new ReferenceBlocks(owned.Add(new HeldPage()).Page));
+    public static Contender References(Owned owned) =>
+        new PairContender<ReferenceBlocks, Page>(Name, ContenderRole.Quire, OpenReferences(owned));
 
-    /// <summary>Fragments taken and freed one by one.</summary>
-    public static Contender FragmentPairs(int size, Owned owned, string name = Name, ContenderRole role = ContenderRole.Quire) =>
-        new PairContender<FragmentBlocks, PageFragment>(name, role, OpenCache(size, owned));
+    /// <summary>A block of each kind, to be taken and dropped in several ways.</summary>
+    public static ReferenceBlocks OpenReferences(Owned owned) => new(owned.Add(new HeldPage()).Page);
 
-    private static FragmentBlocks OpenCache(int size, Owned owned)
+    /// <inheritdoc cref="OpenReferences"/>
+    public static FragmentBlocks OpenCache(int size, Owned owned)
     {
         PageAllocator allocator = owned.Add(new PageAllocator());
         return new FragmentBlocks(owned.Add(new PageFragmentCache(allocator)), size);
     }
 
-    private readonly unsafe struct FragmentBlocks(PageFragmentCache cache, int size) : IBlocks<PageFragment>
+    internal readonly unsafe struct FragmentBlocks(PageFragmentCache cache, int size) : IBlocks<PageFragment>
     {
         private readonly PageFragmentCache _cache = cache;
         private readonly int _size = size;
@@ -78,7 +78,7 @@ internal static class QuireContenders
         public void DropElsewhere(ReadOnlySpan<Page> blocks) => _allocator.Free(blocks);
     }
 
-    private readonly unsafe struct ReferenceBlocks(Page page) : IBlocks<Page>
+    internal readonly unsafe struct ReferenceBlocks(Page page) : IBlocks<Page>
     {
         private readonly Page _page = page;
 
