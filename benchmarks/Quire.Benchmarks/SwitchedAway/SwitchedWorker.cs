@@ -25,11 +25,14 @@ internal static class SwitchedWorker
     public static (Func<int, double> Run, Action Close, bool Tracks) Open(int work)
     {
         Owned owned = new();
+
+        // No trims: each copy's timer would compile its own cold code in the midst of the rounds.
+        PageAllocatorOptions options = new() { TrimInterval = Timeout.InfiniteTimeSpan };
         Contender contender = (SwitchedWork)work switch
         {
-            SwitchedWork.Fragments => QuireContenders.OwnerFragments(RowCatalog.Small, owned),
-            SwitchedWork.Pages => QuireContenders.Pages(owned),
-            SwitchedWork.References => QuireContenders.References(owned),
+            SwitchedWork.Fragments => QuireContenders.OwnerFragments(RowCatalog.Small, owned, options),
+            SwitchedWork.Pages => QuireContenders.Pages(owned, options),
+            SwitchedWork.References => QuireContenders.References(owned, options),
             _ => throw new ArgumentOutOfRangeException(nameof(work), work, "no such work"),
         };
         return (contender.Run, owned.Dispose, Tracks());
