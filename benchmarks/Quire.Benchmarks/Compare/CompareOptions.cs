@@ -45,14 +45,14 @@ internal sealed record CompareOptions(bool Quick, string? Json, IReadOnlyList<st
                     json = arguments[++i];
                     break;
                 case "--row":
-                    string row = arguments[++i];
-                    if (!RowCatalog.Ids.Contains(row))
+                    string name = arguments[++i];
+                    if (RowCatalog.Named(name) is not [_, ..] named)
                     {
-                        complaint = $"there is no row '{row}'; the rows are {string.Join(", ", RowCatalog.Ids)}";
+                        complaint = $"there is no row '{name}'; the rows are {string.Join(", ", RowCatalog.Ids)}";
                         return false;
                     }
 
-                    rows.Add(row);
+                    rows.UnionWith(named);
                     break;
                 default:
                     complaint = $"'{option}' is not known; usage: {Usage}";

@@ -6,6 +6,9 @@ internal enum ContenderRole
     /// <summary>Quire itself: the numerator of every ratio.</summary>
     Quire,
 
+    /// <summary>Quire in another way or another state: shown in the text, judged by no bar.</summary>
+    Aside,
+
     /// <summary>A peer: the denominator of one ratio, and a line of the JSON.</summary>
     Peer,
 

@@ -23,6 +23,7 @@ internal sealed record RoundsResult(
 /// </remarks>
 internal static class Rounds
 {
+    private const int LeastOperations = 256;
     private const int MostOperations = 1 << 24;
     private const int MostRepeats = 8;
 
@@ -106,6 +107,6 @@ internal static class Rounds
         }
 
         double wanted = sample.TotalNanoseconds / Math.Max(best, 0.01);
-        return (int)Math.Clamp(wanted, Probe, MostOperations);
+        return (int)Math.Clamp(wanted, LeastOperations, MostOperations);
     }
 }

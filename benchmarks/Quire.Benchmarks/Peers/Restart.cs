@@ -41,7 +41,20 @@ internal static unsafe partial class Restart
             }
 
             arguments[count] = null;
+            ForgetDiagnosticsPort();
             _ = Execute("/proc/self/exe", arguments);
+        }
+    }
+
+    /// <summary>
+    /// The new program's runtime opens its diagnostics port under the same name, since that is made of the process's number and start, and does not replace
+    /// what the old one left there: without this nobody could reach it, the rows with EventPipe included.
+    /// </summary>
+    private static void ForgetDiagnosticsPort()
+    {
+        foreach (string port in Directory.EnumerateFiles(Path.GetTempPath(), $"dotnet-diagnostic-{Environment.ProcessId}-*-socket"))
+        {
+            File.Delete(port);
         }
     }
 

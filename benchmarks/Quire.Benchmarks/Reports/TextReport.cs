@@ -53,7 +53,7 @@ internal sealed class TextReport(TextWriter writer)
             writer.WriteLine("  " + Describe(verdict));
         }
 
-        foreach (string note in report.Row.Notes)
+        foreach (string note in report.Row.Notes.Concat(report.Findings))
         {
             writer.WriteLine($"  note: {note}");
         }
@@ -71,18 +71,25 @@ internal sealed class TextReport(TextWriter writer)
             return $"{bar}: NOT JUDGED, none of them is here";
         }
 
+        bar += Conditions(verdict.Bar.OrWithin, verdict.Bar.Under);
         string best = $"{verdict.Best.Contender.Name}, {Nanoseconds(verdict.Best.Median)} ns";
         if (verdict.Ratio is not double ratio)
         {
             return $"{bar}: NOT JUDGED, Quire took no part ({best})";
         }
 
+        string moonshot = Ratio(verdict.Bar.Moonshot) + Conditions(0, verdict.Bar.MoonshotUnder);
         string answer = verdict.Met
-            ? verdict.MoonshotMet ? $"MET, and the moonshot of {Ratio(verdict.Bar.Moonshot)}" : $"MET (moonshot {Ratio(verdict.Bar.Moonshot)})"
+            ? verdict.MoonshotMet ? $"MET, and the moonshot of {moonshot}" : $"MET (moonshot {moonshot})"
             : "MISSED";
         string missing = verdict.Missing.Count == 0 ? "" : $"; without {string.Join(", ", verdict.Missing)}, which is absent";
-        return $"{bar}: {Ratio(ratio)} {answer} ({best}{missing})";
+        string difference = verdict.Bar.OrWithin > 0 ? string.Create(CultureInfo.InvariantCulture, $", a difference of {verdict.Difference:0.00} ns") : "";
+        return $"{bar}: {Ratio(ratio)}{difference} {answer} ({best}{missing})";
     }
+
+    /// <summary>What a bar says in nanoseconds, beside its ratio.</summary>
+    private static string Conditions(double orWithin, double under) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(orWithin > 0 ? $" or within {orWithin} ns" : "")}{(double.IsFinite(under) ? $" and under {under} ns" : "")}");
 
     private void WriteDoubts(RowReport report)
     {

@@ -13,23 +13,31 @@ internal static class QuireContenders
 {
     private const string Name = "Quire";
 
-    public static Contender OwnerFragments(int size, Owned owned) =>
-        new BatchContender<FragmentBlocks, PageFragment>(Name, ContenderRole.Quire, OpenCache(size, owned));
+    public static Contender OwnerFragments(int size, Owned owned, PageAllocatorOptions? options = null) =>
+        new BatchContender<FragmentBlocks, PageFragment>(Name, ContenderRole.Quire, OpenCache(size, owned, options));
 
     /// <summary>The cache is the producer's, which is the calling thread.</summary>
     public static Contender HandoffFragments(int size, Consumer consumer, HandoffStyle style, Owned owned) =>
         new HandoffContender<FragmentBlocks, PageFragment>(Name, ContenderRole.Quire, OpenCache(size, owned), consumer, style);
 
-    public static Contender Pages(Owned owned) =>
-        new PairContender<PageBlocks, Page>(Name, ContenderRole.Quire, new PageBlocks(owned.Add(new PageAllocator())));
+    public static Contender Pages(Owned owned, PageAllocatorOptions? options = null) =>
+        new PairContender<PageBlocks, Page>(Name, ContenderRole.Quire, new PageBlocks(owned.Add(new PageAllocator(options ?? new PageAllocatorOptions()))));
 
-    private static FragmentBlocks OpenCache(int size, Owned owned)
+    /// <summary>One page is there all the time; references to it are taken and dropped.</summary>
+    public static Contender References(Owned owned, PageAllocatorOptions? options = null) =>
+        new PairContender<ReferenceBlocks, Page>(Name, ContenderRole.Quire, OpenReferences(owned, options));
+
+    /// <summary>References to one page, to be taken and dropped in whatever way.</summary>
+    public static ReferenceBlocks OpenReferences(Owned owned, PageAllocatorOptions? options = null) => new(owned.Add(new HeldPage(options)).Page);
+
+    /// <summary>Fragments, the same.</summary>
+    public static FragmentBlocks OpenCache(int size, Owned owned, PageAllocatorOptions? options = null)
     {
-        PageAllocator allocator = owned.Add(new PageAllocator());
+        PageAllocator allocator = owned.Add(new PageAllocator(options ?? new PageAllocatorOptions()));
         return new FragmentBlocks(owned.Add(new PageFragmentCache(allocator)), size);
     }
 
-    private readonly unsafe struct FragmentBlocks(PageFragmentCache cache, int size) : IBlocks<PageFragment>
+    internal readonly unsafe struct FragmentBlocks(PageFragmentCache cache, int size) : IBlocks<PageFragment>
     {
         private readonly PageFragmentCache _cache = cache;
         private readonly int _size = size;
@@ -68,5 +76,46 @@ internal static class QuireContenders
         public void DropElsewhere(Page block) => block.Put();
 
         public void DropElsewhere(ReadOnlySpan<Page> blocks) => _allocator.Free(blocks);
+    }
+
+    internal readonly unsafe struct ReferenceBlocks(Page page) : IBlocks<Page>
+    {
+        private readonly Page _page = page;
+
+        public Page Take() => _page.Get();
+
+        public byte Read(Page block) => *block.Address;
+
+        public void Drop(Page block) => block.Put();
+
+        public void DropElsewhere(Page block) => block.Put();
+
+        public void DropElsewhere(ReadOnlySpan<Page> blocks)
+        {
+            foreach (Page block in blocks)
+            {
+                block.Put();
+            }
+        }
+    }
+
+    /// <summary>A page in use, for as long as the row is.</summary>
+    internal sealed class HeldPage : IDisposable
+    {
+        private readonly PageAllocator _allocator;
+
+        public HeldPage(PageAllocatorOptions? options = null)
+        {
+            _allocator = new PageAllocator(options ?? new PageAllocatorOptions());
+            Page = _allocator.Allocate();
+        }
+
+        public Page Page { get; }
+
+        public void Dispose()
+        {
+            Page.Put();
+            _allocator.Dispose();
+        }
     }
 }

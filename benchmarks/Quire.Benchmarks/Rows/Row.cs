@@ -17,6 +17,9 @@ internal sealed record Row(
     IReadOnlyList<Contender> Contenders,
     Owned Owned) : IDisposable
 {
+    /// <summary>What can be said only once the row was measured; asked once each.</summary>
+    public IReadOnlyList<Func<RoundsResult, string>> Findings { get; init; } = [];
+
     public void Dispose() => Owned.Dispose();
 }
 
@@ -45,4 +48,14 @@ internal sealed class Owned : IDisposable
 /// <param name="AtMost">The bar.</param>
 /// <param name="Moonshot">The aim beyond it.</param>
 /// <param name="Peers">The peers by name; the one with the smallest median counts.</param>
-internal sealed record Bar(double AtMost, double Moonshot, params IReadOnlyList<string> Peers);
+internal sealed record Bar(double AtMost, double Moonshot, params IReadOnlyList<string> Peers)
+{
+    /// <summary>Nanoseconds above the best peer that are as good as the ratio: where both take next to nothing, a ratio is the clock's noise.</summary>
+    public double OrWithin { get; init; }
+
+    /// <summary>Nanoseconds that Quire must stay under as well, whatever the peer takes.</summary>
+    public double Under { get; init; } = double.PositiveInfinity;
+
+    /// <summary>The same for the moonshot.</summary>
+    public double MoonshotUnder { get; init; } = double.PositiveInfinity;
+}

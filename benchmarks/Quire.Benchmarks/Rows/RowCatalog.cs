@@ -1,6 +1,9 @@
 using System.Buffers;
+using Quire.Benchmarks.Events;
+using Quire.Benchmarks.Ledger;
 using Quire.Benchmarks.Measuring;
 using Quire.Benchmarks.Peers;
+using Quire.Benchmarks.SwitchedAway;
 using Quire.Benchmarks.Work;
 
 namespace Quire.Benchmarks.Rows;
@@ -13,17 +16,28 @@ internal static class RowCatalog
     public const string Fragment2KHandoffBatched = "fragment-2k-handoff-batched";
     public const string PageOrder0 = "page-order0";
 
+    private const string FragmentWork = "256 B: 32 taken into an array, then the 32 freed, one thread";
     private const string ArrayPoolName = "ArrayPool.Shared";
     private const string MemoryPoolName = "MemoryPool.Shared";
     private const string NativeMemoryName = "NativeMemory";
     private const string AlignedAllocName = "NativeMemory.AlignedAlloc";
     private const string KestrelName = "Kestrel pool";
 
-    private const int Small = 256;
+    public const int Small = 256;
     private const int Large = 2048;
     private const int PageBytes = 4096;
 
-    public static IReadOnlyList<string> Ids { get; } = [Fragment256, Fragment2KHandoff, Fragment2KHandoffBatched, PageOrder0];
+    public static IReadOnlyList<string> Ids { get; } =
+    [
+        Fragment256, Fragment2KHandoff, Fragment2KHandoffBatched, PageOrder0,
+        SwitchedRows.Fragment, SwitchedRows.Page, SwitchedRows.Reference,
+        LedgerRows.Fragment, LedgerRows.Page,
+        EventRows.Event, EventRows.EventWithStack,
+    ];
+
+    /// <summary>The rows that a name on the command line means: the row of that name, or all whose names go on from it after a hyphen.</summary>
+    public static IReadOnlyList<string> Named(string name) =>
+        Ids.Contains(name) ? [name] : [.. Ids.Where(id => id.StartsWith(name + "-", StringComparison.Ordinal))];
 
     /// <summary>Puts a row together.</summary>
     /// <param name="id">One of <see cref="Ids"/>.</param>
@@ -35,6 +49,11 @@ internal static class RowCatalog
         Fragment2KHandoff => OpenHandoff(id, natives, new HandoffStyle(Batched: false, read)),
         Fragment2KHandoffBatched => OpenHandoff(id, natives, new HandoffStyle(Batched: true, read)),
         PageOrder0 => OpenPages(natives),
+        SwitchedRows.Fragment => SwitchedRows.Open(id, FragmentWork, SwitchedWork.Fragments),
+        SwitchedRows.Page => SwitchedRows.Open(id, "one page taken and freed, one thread", SwitchedWork.Pages),
+        SwitchedRows.Reference => SwitchedRows.Open(id, "a reference to a page taken and dropped, one thread", SwitchedWork.References),
+        LedgerRows.Fragment or LedgerRows.Page => LedgerRows.Open(id),
+        EventRows.Event or EventRows.EventWithStack => EventRows.Open(id),
         _ => throw new ArgumentOutOfRangeException(nameof(id), id, "not a row"),
     };
 
@@ -51,7 +70,7 @@ internal static class RowCatalog
 
         return new Row(
             Fragment256,
-            "256 B: 32 taken into an array, then the 32 freed, one thread",
+            FragmentWork,
             [new Bar(0.50, 0.40, "mimalloc", "tcmalloc", "jemalloc"), new Bar(0.10, 0.06, ArrayPoolName)],
             [],
             contenders,
