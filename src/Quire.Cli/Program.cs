@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Quire.Cli.Blame;
+using Quire.Cli.Convert;
 using Quire.Cli.Demo;
 using Quire.Cli.Record;
 using Quire.Cli.History;
@@ -13,6 +14,7 @@ RootCommand root = new("Quire: reference-counted page memory, and who still hold
     BlameCommand.Create(),
     HistoryCommand.Create(),
     StatCommand.Create(),
+    ConvertCommand.Create(),
 };
 
 ParseResult call = root.Parse(args);

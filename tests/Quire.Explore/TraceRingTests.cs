@@ -30,9 +30,7 @@ public sealed unsafe class TraceRingTests
             });
             scene.Thread("stopper", () =>
             {
-                ring->Close();
-                Atomic.FenceEveryThread();
-                ring->AwaitOwner();
+                TraceRing.Close([(nint)ring]);
 
                 // From here on the memory is another's.
                 unmapped = new Span<byte>(memory, Bytes).ToArray();
@@ -70,9 +68,7 @@ public sealed unsafe class TraceRingTests
             });
             scene.Thread("stopper", () =>
             {
-                ring->Close();
-                Atomic.FenceEveryThread();
-                ring->AwaitOwner();
+                TraceRing.Close([(nint)ring]);
                 atEnd = *lost;
             });
             scene.AtEnd(() =>

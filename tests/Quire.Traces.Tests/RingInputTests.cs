@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.IO.MemoryMappedFiles;
 using Xunit;
 
 namespace Quire.Traces.Tests;
@@ -105,6 +107,105 @@ public class RingInputTests
         Assert.Equal(3, input.Quality[TraceCounter.Lost]);
         Assert.Equal(1, input.Quality[TraceCounter.NotStopped]);
     }
+
+    [Fact]
+    public void A_ring_that_is_overwritten_while_it_is_read_gives_whole_events_only_and_counts_the_rest()
+    {
+        const int Capacity = 64;
+        RecordingBuilder recording = new() { IsStopped = false };
+        RecordingBuilder.Ring ring = recording.AddRing(Capacity);
+        for (uint number = 0; number < Capacity; number++)
+        {
+            ring.Write("holder_release", number, 1, ("pfn", (ulong)number), ("generation", (ulong)number), ("ticket", number), ("references", (int)number), ("remaining", (int)number));
+        }
+
+        string path = recording.Save();
+        byte[] bytes = File.ReadAllBytes(path);
+        long segment = 4096;
+        while (BitConverter.ToUInt32(bytes, (int)segment + 4) != 2)
+        {
+            segment += BitConverter.ToInt64(bytes, (int)segment + 8);
+        }
+
+        // The writer as the library has it: the slot, then the head.
+        TraceEventFormat format = recording.Formats["holder_release"];
+        int pfn = 8 + format.Find("pfn")!.Offset;
+        int generation = 8 + format.Find("generation")!.Offset;
+        int references = 8 + format.Find("references")!.Offset;
+        int remaining = 8 + format.Find("remaining")!.Offset;
+        using MemoryMappedFile file = MemoryMappedFile.CreateFromFile(path, FileMode.Open);
+        using MemoryMappedViewAccessor view = file.CreateViewAccessor();
+        using CancellationTokenSource stop = new();
+        Thread writer = new(() =>
+        {
+            for (long number = Capacity; !stop.IsCancellationRequested; number++)
+            {
+                long slot = segment + 4096 + (number % Capacity * 96);
+                view.Write(slot, number);
+                view.Write(slot + pfn, number);
+                view.Write(slot + generation, number);
+                view.Write(slot + references, (int)number);
+                view.Write(slot + remaining, (int)number);
+                Volatile.Write(ref s_fence, 0);
+                view.Write(segment + 32, number + 1);
+                Volatile.Write(ref s_fence, 0);
+            }
+        });
+        writer.Start();
+        try
+        {
+            long read = 0;
+            long overwritten = 0;
+            Stopwatch time = Stopwatch.StartNew();
+            while ((overwritten < 100 || read < 10_000) && time.Elapsed < TimeSpan.FromSeconds(20))
+            {
+                using TraceInput input = TraceInput.Open(path);
+                long lostAtOpen = input.Quality[TraceCounter.Lost];
+                long next = lostAtOpen;
+                while (input.TryRead(out TraceRecord record))
+                {
+                    next += record.LostBefore - (next == lostAtOpen ? lostAtOpen : 0);
+                    long number = record.Time;
+                    Assert.True(
+                        record.Number("pfn") == number && record.Number("generation") == number && record.Number("references") == (int)number && record.Number("remaining") == (int)number,
+                        $"a torn event: {record.ToString()}");
+                    Assert.Equal(next, number);
+                    next++;
+                    read++;
+                }
+
+                overwritten += input.Quality[TraceCounter.Lost] - lostAtOpen;
+            }
+
+            Assert.True(overwritten >= 100 && read >= 10_000, $"{overwritten} events overwritten under the reader, {read} read: nothing was proven");
+        }
+        finally
+        {
+            stop.Cancel();
+            writer.Join();
+        }
+    }
+
+    [Fact]
+    public void Damaged_entries_of_the_dictionary_are_passed_over_and_counted()
+    {
+        RecordingBuilder recording = new();
+        recording.Entry(1, 2000, [.. "quire"u8]);
+        recording.Entry(1, 2000, [.. "quire\0name: without a number"u8]);
+        recording.Entry(3, 9, [1, 2, 3]);
+        recording.Entry(4, 9, [1]);
+        recording.Entry(77, 9, [1, 2, 3]);
+        recording.AddRing().Write("holder_count", 5, 1, ("ticket", 3)).Write("holder_touch", 6, 1, ("stack", 1234));
+        using TraceInput input = TraceInput.Open(recording.Save());
+        Assert.Equal(4, input.Quality[TraceCounter.Damaged]);
+        Assert.True(input.TryRead(out TraceRecord record));
+        Assert.Equal(3, record.Number("ticket"));
+        Assert.True(input.TryRead(out record));
+        Assert.True(record.Stack.IsEmpty);
+        Assert.Equal(1, input.Quality[TraceCounter.UnknownText]);
+    }
+
+    private static int s_fence;
 
     private static string[] Names(TraceInput input, TraceRecord record)
     {

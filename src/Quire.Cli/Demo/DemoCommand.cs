@@ -35,10 +35,12 @@ internal static class DemoCommand
     {
         TextWriter progress = json ? TextWriter.Null : Console.Out;
         DemoReport report;
+        string recorded = "";
         try
         {
-            using DemoRecording? recording = record is null ? null : new DemoRecording(record, progress);
+            using DemoRecording? recording = record is null ? null : new DemoRecording(record);
             report = new DemoRun(length, progress).Run();
+            recorded = recording?.End() ?? "";
         }
         catch (Exception cannot) when (cannot is IOException or UnauthorizedAccessException or NotSupportedException)
         {
@@ -53,6 +55,7 @@ internal static class DemoCommand
         else
         {
             report.Print(Console.Out);
+            Console.Out.Write(recorded);
         }
 
         return report.Faults.Count == 0 ? 0 : 1;

@@ -7,27 +7,23 @@ internal sealed class DemoRecording : IDisposable
     private const long MaximumBytes = 640 << 20;
 
     private readonly PageTracingSession _session;
-    private readonly TextWriter _progress;
 
-    internal DemoRecording(FileInfo file, TextWriter progress)
+    internal DemoRecording(FileInfo file) => _session = PageTracing.Start(new PageTracingOptions
     {
-        _progress = progress;
-        _session = PageTracing.Start(new PageTracingOptions
-        {
-            Path = file.FullName,
-            Stacks = true,
-            RingBytes = RingBytes,
-            MaximumBytes = MaximumBytes,
-            Overwrite = true,
-        });
-    }
+        Path = file.FullName,
+        Stacks = true,
+        RingBytes = RingBytes,
+        MaximumBytes = MaximumBytes,
+        Overwrite = true,
+    });
 
-    public void Dispose()
+    /// <summary>Ends it; returns what was recorded, and what to do with it.</summary>
+    internal string End()
     {
         _session.Stop();
-        _progress.WriteLine();
-        _progress.WriteLine($"recorded: {_session.Written:N0} events{(_session.Lost == 0 ? "" : $", {_session.Lost:N0} of them overwritten")}, to {_session.Path}");
-        _progress.WriteLine($"next: quire blame {_session.Path}");
-        _progress.WriteLine();
+        string lost = _session.Lost == 0 ? "" : $", of which {_session.Lost:N0} were overwritten";
+        return $"{Environment.NewLine}recorded: {_session.Written:N0} events{lost}, to {_session.Path}{Environment.NewLine}next: quire blame {_session.Path}{Environment.NewLine}";
     }
+
+    public void Dispose() => _session.Dispose();
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
@@ -38,12 +37,10 @@ internal static class TraceArguments
         CustomParser = ParseTime,
     };
 
-    private static readonly SearchValues<char> s_digits = SearchValues.Create("0123456789.");
-
     private static TimeSpan? ParseTime(ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
-        int digits = text.AsSpan().IndexOfAnyExcept(s_digits);
+        int digits = text.AsSpan().IndexOfAnyExceptInRange('.', '9');
         double unit = (digits < 0 ? "" : text[digits..]) switch
         {
             "us" => 1e-6,

@@ -90,7 +90,7 @@ internal static class AttemptReports
     private static string Verdict(ContiguousAttempt attempt, List<BusyPageReport> busy, long? clear)
     {
         string what = $"{Units.Count(attempt.Pages, "page")} in area '{attempt.Area}'";
-        string tried = attempt.End is { } end ? $"after {Units.Duration(end - attempt.Start)}, {Units.Count(attempt.RangesTried, "range")} tried" : "cut off by the trace's end";
+        string tried = attempt.LacksStart ? "its beginning is missing from the trace" : attempt.End is { } end ? $"after {Units.Duration(end - attempt.Start)}, {Units.Count(attempt.RangesTried, "range")} tried" : "cut off by the trace's end";
         switch (attempt.Result)
         {
             case AttemptResult.Success:

@@ -16,6 +16,9 @@ internal sealed class ContiguousAttempt
     internal int Pid { get; init; }
     internal long Start { get; init; }
 
+    /// <summary>The trace has its end only.</summary>
+    internal bool LacksStart { get; init; }
+
     /// <summary>When it ended; null: the trace ends first.</summary>
     internal long? End { get; set; }
 

@@ -155,6 +155,7 @@ internal sealed class ContiguousAttempts(OriginTable origins, HolderReplay repla
                 Align = shape.Int(record, EventField.Align),
                 Pid = record.Pid,
                 Start = record.Time,
+                LacksStart = true,
                 Origin = origins.Of(record, shape),
             };
             Keep(attempt);

@@ -12,7 +12,10 @@ namespace Quire.Traces.Analysis;
 /// </code>
 /// While that holds, <see cref="Current"/> alone is stored. Operations that do not fit are kept as differences until others put them right; where that does
 /// not come within <see cref="Patience"/> further operations, events are missing: it is counted, and the count goes on from the newest operation.
-/// <para>A page first seen in mid-life has no known beginning: an operation found later to be older moves the beginning.</para>
+/// <para>
+/// A page first seen in mid-life has no known beginning: an operation found later to be older moves the beginning, and the page's first operation, once seen, puts it at 0 for good.
+/// Without that, a history that ends with the count it began with fits together from any of its operations on, and the one stamped first decides.
+/// </para>
 /// </remarks>
 internal struct CountBalance
 {
@@ -37,6 +40,9 @@ internal struct CountBalance
     /// <summary>Whether all operations so far fit together.</summary>
     internal readonly bool IsComplete => _off is null;
 
+    /// <summary>Whether they lead from 0 to 0: nothing is missing, and nothing can come late.</summary>
+    internal readonly bool IsWholeLife => IsComplete && IsBegun && Current == 0 && (!_midLife || _beginning == 0);
+
     /// <summary>One operation. Returns how many gaps were given up waiting for: 0 almost always.</summary>
     internal int Step(int before, int after)
     {
@@ -44,7 +50,7 @@ internal struct CountBalance
         {
             IsBegun = _midLife = true;
             _beginning = before;
-            Current = after;
+            Current = _newest = after;
             return 0;
         }
 
@@ -71,6 +77,24 @@ internal struct CountBalance
         return 0;
     }
 
+    /// <summary>It is known now that the history began at 0: its first operation was seen, though others may have been stamped before it.</summary>
+    internal void BeginAtZero()
+    {
+        if (!IsBegun)
+        {
+            this = From(0);
+        }
+        else if (_midLife && _beginning != 0)
+        {
+            _off ??= new Dictionary<int, int> { [Current] = 1 };
+            Shift(_beginning, -1);
+            Shift(0, 1);
+            TrySettle();
+        }
+
+        _midLife = false;
+    }
+
     /// <summary>No more operations come. Returns the gaps that are left; from here on the history is complete.</summary>
     internal int GiveUp()
     {
@@ -86,6 +110,7 @@ internal struct CountBalance
         }
 
         Resume(_newest);
+        _midLife = false;
         return Math.Max(1, (off - 1) / 2);
     }
 

@@ -10,7 +10,7 @@ internal sealed class HeldTable
     private readonly long? _maxAge;
     private readonly bool _all;
     private readonly HashSet<PageKey> _pages = [];
-    private readonly HashSet<PageKey> _blocking;
+    private readonly HashSet<uint> _blocking;
     private readonly TraceCounter _unknownSize;
     private readonly TraceCounter _tooFew;
     private readonly Dictionary<int, string> _labels = [];
@@ -23,7 +23,15 @@ internal sealed class HeldTable
         _all = all;
         _unknownSize = pass.Quality.Counter("pages_of_unknown_size", TraceDoubt.Note, "Held pages whose order no event says; each counts as one frame.");
         _tooFew = pass.Quality.Counter("counts_below_holders", TraceDoubt.Damage, "Pages with more references on record than their count says.");
-        _blocking = [.. pass.Attempts.All.Where(static attempt => attempt.Result == AttemptResult.Busy).SelectMany(static attempt => attempt.Busy).Select(static busy => busy.Page)];
+        _blocking =
+        [
+            .. pass.Attempts.All
+                .Where(static attempt => attempt.Result == AttemptResult.Busy)
+                .SelectMany(static attempt => attempt.Busy)
+                .SelectMany(static busy => busy.Holders)
+                .Where(static holder => holder.Released is null && !holder.IsGoneUnseen)
+                .Select(static holder => holder.Holding.Ticket),
+        ];
         List<Holding> holdings = [.. pass.Replay.All()];
         Rows =
         [
@@ -78,7 +86,7 @@ internal sealed class HeldTable
         long oldestAge = Math.Max(0, _pass.End - oldest.Taken);
         bool isStructural = BlameRules.IsStructural(name);
         string? rule = BlameRules.Broken(name, oldestAge, _maxAge)
-            ?? (name != BlameRules.Movable && holdings.Exists(holding => _blocking.Contains(holding.Page)) ? BlameRules.FailedAttempt : null);
+            ?? (name != BlameRules.Movable && holdings.Exists(holding => _blocking.Contains(holding.Ticket)) ? BlameRules.FailedAttempt : null);
         int commonest = holdings.GroupBy(static holding => holding.Origin).OrderByDescending(static group => group.Count()).ThenBy(static group => group.Key).First().Key;
         long references = holdings.Sum(static holding => (long)holding.References);
         PageKey[] pages = [.. holdings.Select(static holding => holding.Page).Distinct()];
@@ -146,7 +154,7 @@ internal sealed class HeldTable
                 continue;
             }
 
-            int bias = life.Bias >= 0 ? Math.Min(life.Bias, rest) : life.HasReserve ? rest : 0;
+            int bias = life.Bias >= 0 ? Math.Min(life.Bias, rest) : life.HasReserve && !_pass.IsPartial ? rest : 0;
             bool isKnown = recorded > 0 || bias > 0 || !_pass.IsPartial;
             if (rest == 0 || !isKnown || (recorded == 0 && IsInside(ranges, page.Pfn)))
             {

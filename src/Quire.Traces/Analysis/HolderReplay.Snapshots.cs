@@ -55,7 +55,6 @@ internal sealed partial class HolderReplay
 
     private void CompareAtEnd(in TraceRecord record, EventShape shape)
     {
-        HasEndRecords = true;
         _endBegan = Math.Min(_endBegan, record.Time);
         Holding truth = ReadState(record, shape);
         if (truth.Ticket == 0)

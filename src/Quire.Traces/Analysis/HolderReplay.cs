@@ -52,9 +52,6 @@ internal sealed partial class HolderReplay
     /// <summary>How many holders are on record now.</summary>
     internal int Count => _slotOf.Count;
 
-    /// <summary>Whether records of the end's snapshot were seen.</summary>
-    internal bool HasEndRecords { get; private set; }
-
     internal void Observe(in TraceRecord record, EventShape shape)
     {
         switch (shape.Kind)

@@ -9,6 +9,9 @@ internal struct PageLife
     /// <summary>Whether the recording saw it begin; otherwise it was first seen in mid-life.</summary>
     internal bool IsWhole;
 
+    /// <summary>Whether the frame had a life before it in this recording.</summary>
+    internal bool HasForebear;
+
     /// <summary>Whether an event or a snapshot has said its order.</summary>
     internal bool IsOrderKnown;
 

@@ -103,10 +103,9 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
     /// <summary>No more events come. With a complete snapshot of the end, pages that it does not have are gone, where events were lost.</summary>
     internal void Finish(bool hasEndSnapshot, bool hasLoss, long end)
     {
-        foreach ((PageKey _, CountBalance balance) in _unsettled)
+        foreach (CountBalance left in _unsettled.Values)
         {
-            CountBalance left = balance;
-            Mismatch(Math.Max(left.GiveUp(), left.Current != 0 ? 1 : 0));
+            Settle(left);
         }
 
         _unsettled.Clear();
@@ -134,11 +133,18 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
         ref PageLife life = ref Slot(page, record, shape, begins && before == 0, out bool isLate);
         if (isLate)
         {
-            Late(page, before, after);
+            Late(page, before, after, isBirth: shape.Kind == EventKind.RefSet);
             return;
         }
 
-        if (!life.Count.IsBegun && begins)
+        if (shape.Kind == EventKind.RefSet || (begins && life.HasForebear && !life.IsWhole))
+        {
+            // Its first operation, though it may be stamped later than others.
+            life.Count.BeginAtZero();
+            _midLife.Value -= life.IsWhole ? 0 : 1;
+            life.IsWhole = true;
+        }
+        else if (begins && !life.Count.IsBegun)
         {
             life.Count = CountBalance.From(0);
         }
@@ -164,7 +170,7 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
                 Leave(new PageKey(page.Pfn, life.Generation), ref life, record.Time);
             }
 
-            life = new PageLife { Generation = page.Generation, IsLive = true, IsWhole = begins && (exists || shape.Kind != EventKind.RefUnfreeze), Began = record.Time, BeganPid = record.Pid, Bias = -1, Owner = "" };
+            life = new PageLife { Generation = page.Generation, IsLive = true, IsWhole = begins && (exists || shape.Kind != EventKind.RefUnfreeze), HasForebear = exists, Began = record.Time, BeganPid = record.Pid, Bias = -1, Owner = "" };
             Seen++;
             if (!life.IsWhole)
             {
@@ -221,25 +227,25 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
     {
         life.IsLive = false;
         life.Ended = time;
-        if (!life.Count.IsBegun || (life.Count.IsComplete && life.Count.Current == 0))
+        if (!life.Count.IsBegun || life.Count.IsWholeLife)
         {
             return;
         }
 
-        // Its last operations may be on their way: their threads stamped later than the one that freed the page.
+        // Other operations may be on their way: their threads stamped later than the one that freed the page.
         if (_unsettled.Count < UnsettledLimit)
         {
             _unsettled[page] = life.Count;
         }
         else
         {
-            Mismatch(Math.Max(1, life.Count.GiveUp()));
+            Settle(life.Count);
         }
 
         life.Count = default;
     }
 
-    private void Late(PageKey page, int before, int after)
+    private void Late(PageKey page, int before, int after, bool isBirth)
     {
         ref CountBalance balance = ref CollectionsMarshal.GetValueRefOrAddDefault(_unsettled, page, out bool exists);
         if (!exists)
@@ -248,8 +254,13 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
             balance = CountBalance.From(0);
         }
 
+        if (isBirth)
+        {
+            balance.BeginAtZero();
+        }
+
         Mismatch(balance.Step(before, after));
-        if (balance.IsComplete && balance.Current == 0)
+        if (balance.IsWholeLife)
         {
             _unsettled.Remove(page);
         }
@@ -311,8 +322,16 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
         life.Migratetype = shape.Int(record, EventField.Mt, life.Migratetype);
     }
 
+    // Of a life that is over: what does not add up, or does not end at 0, lacks events.
+    private void Settle(CountBalance left)
+    {
+        int gaps = left.GiveUp();
+        Mismatch(gaps == 0 && left.Current != 0 ? 1 : gaps);
+    }
+
     private void Mismatch(int gaps)
     {
+
         if (checksCounts)
         {
             _mismatches.Value += gaps;

@@ -22,7 +22,7 @@ internal static class PageReports
         int? count = !life.Count.IsBegun ? isLive ? null : 0 : life.Count.Current;
         int recorded = holders.Sum(static holder => holder.References);
         int rest = Math.Max(0, (count ?? 0) - recorded);
-        int reserve = !isLive ? 0 : life.Bias >= 0 ? Math.Min(life.Bias, rest) : life.HasReserve ? rest : 0;
+        int reserve = !isLive ? 0 : life.Bias >= 0 ? Math.Min(life.Bias, rest) : life.HasReserve && !pass.IsPartial ? rest : 0;
         List<AttemptReport> attempts = [.. AttemptReports.Of(pass).Where(attempt => attempt.Result == "busy" && attempt.BusyPages.Any(busy => busy.Pfn == head && busy.Generation == page.Generation))];
         int? expected = attempts.Count > 0 ? attempts[^1].BusyPages.First(busy => busy.Pfn == head).Expected : holders.Exists(static holder => holder.Class == BlameRules.Movable) ? 1 : null;
         PageReport report = new()

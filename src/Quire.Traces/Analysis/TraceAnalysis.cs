@@ -22,7 +22,8 @@ public static class TraceAnalysis
         return new BlameReport
         {
             Source = SourceReport.Of(pass),
-            Verdict = Verdict(pass, attempts, held),
+            Verdict = Failure(attempts) ?? HeldVerdict(pass, held.Totals),
+            Held = HeldVerdict(pass, held.Totals),
             AgainstTheRules = broken,
             Attempts = attempts,
             HeldAtEnd = held.Rows,
@@ -143,20 +144,14 @@ public static class TraceAnalysis
         return broken;
     }
 
-    private static string Verdict(TracePass pass, IReadOnlyList<AttemptReport> attempts, HeldTable held)
+    private static string? Failure(IReadOnlyList<AttemptReport> attempts)
     {
         AttemptReport? last = attempts.LastOrDefault(static attempt => attempt.Result == "busy");
-        if (last is not null)
-        {
-            int failed = attempts.Count(static attempt => attempt.Result == "busy");
-            return failed == 1 ? last.Verdict : $"{last.Verdict} (the last of {failed} such failures)";
-        }
-
-        return HeldVerdict(pass, held.Totals);
+        int failed = attempts.Count(static attempt => attempt.Result == "busy");
+        return failed > 1 ? $"{last!.Verdict} (the last of {failed} such failures)" : last?.Verdict;
     }
 
-    /// <summary>What was held at the end, in a sentence.</summary>
-    internal static string HeldVerdict(TracePass pass, HeldTotals totals)
+    private static string HeldVerdict(TracePass pass, HeldTotals totals)
     {
         string when = pass.HasEndSnapshot || pass.Input.Quality[TraceCounter.NotStopped] == 0 ? "held at end" : "held when the recording broke off";
         if (totals.Pages == 0 && totals.References == 0)

@@ -96,7 +96,6 @@ internal sealed class TracePass
         TraceSource source = Input.Source;
         long? begin = Number(source, "begin");
         Activity.Start = begin ?? 0;
-        bool sawEndRecord = false;
         while (Input.TryRead(out TraceRecord record))
         {
             if (Events == 0 && begin is null)
@@ -118,10 +117,6 @@ internal sealed class TracePass
                 Last = Math.Max(Last ?? record.Time, record.Time);
                 CountThread(record.Pid);
             }
-            else
-            {
-                sawEndRecord |= record.Snapshot == TraceSnapshot.End;
-            }
 
             if (shape.Kind == EventKind.Other)
             {
@@ -138,9 +133,9 @@ internal sealed class TracePass
         _threads.Remove(-1);
         Begin = begin ?? First ?? 0;
         End = Math.Max(Number(source, "end") ?? Begin, Last ?? Begin);
-        HasEndSnapshot = source.Properties.TryGetValue("end_snapshot", out string? state)
-            ? state == "complete"
-            : sawEndRecord && Input.Quality[TraceCounter.SnapshotIncomplete] == 0;
+        // An empty snapshot says that nobody held anything; none at all says nothing.
+        HasEndSnapshot = source.Snapshots.Any(static snapshot => snapshot.Which == TraceSnapshot.End)
+            && source.Snapshots.All(static snapshot => snapshot.Which != TraceSnapshot.End || snapshot.IsComplete);
         MayLackEvents = HasLoss(Input.Quality) || HasLoss(Quality);
         ReadNames();
         Lives.Finish(HasEndSnapshot, MayLackEvents, End);

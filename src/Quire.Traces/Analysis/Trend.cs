@@ -17,7 +17,7 @@ internal sealed class Trend
 
     private readonly long[] _values = new long[Buckets];
     private readonly long _start;
-    private long _width = 1 << 16;
+    private long _width = 1;
     private int _last;
     private long _value;
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Quire.Traces;
 
 /// <summary>Something that stands at a moment.</summary>
@@ -37,6 +39,7 @@ internal sealed class TimeHeap<T>(int capacity)
     }
 
     /// <summary>The top has moved on to a later event.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal void TopMoved()
     {
         T item = _items[0];

@@ -50,17 +50,18 @@ internal sealed unsafe class QuireRingInput : TraceInput
         // Rings first, then the texts, of the file as it is by then: what names a number is written after the text of that number, so that no event of a
         // recording that still runs names a text that was not read.
         List<TraceCpu> cpus = [];
-        EachSegment(map, (at, usable) => TryTakeRing(at, usable, isStopped, cpus, incomplete));
+        EachSegment(map, isCounting: true, (at, usable) => TryTakeRing(at, usable, isStopped, cpus, incomplete));
         if (isStopped)
         {
-            EachSegment(map, (at, usable) => TryTakeTexts(map, at, usable));
+            EachSegment(map, isCounting: false, (at, usable) => TryTakeTexts(map, at, usable));
         }
         else
         {
             using FileMap now = new(map.Path);
-            EachSegment(now, (at, usable) => TryTakeTexts(now, at, usable));
+            EachSegment(now, isCounting: false, (at, usable) => TryTakeTexts(now, at, usable));
         }
 
+        Damaged(_dictionary.Damaged);
         _formats = new TraceEventFormat?[_dictionary.Formats.Count == 0 ? 0 : _dictionary.Formats.Max(static format => format.Id) + 1];
         foreach (TraceEventFormat format in _dictionary.Formats)
         {
@@ -186,13 +187,13 @@ internal sealed unsafe class QuireRingInput : TraceInput
         return $"#{number}";
     }
 
-    /// <summary>Calls for every segment with its place and the bytes of its data that the file has; what is amiss is counted.</summary>
-    private void EachSegment(FileMap map, Func<long, long, bool> take)
+    /// <summary>Calls for every segment with its place and the bytes of its data that the file has. What is amiss with the chain of segments is counted by the first of several passes.</summary>
+    private void EachSegment(FileMap map, bool isCounting, Func<long, long, bool> take)
     {
         long end = (long)Math.Min(Volatile.Read(ref *(ulong*)map.At(RingLayout.SegmentsEnd, 8)), long.MaxValue);
         if (end > map.Length)
         {
-            Truncated();
+            Truncated(isCounting);
             end = map.Length;
         }
 
@@ -200,7 +201,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
         {
             if (end - at < RingLayout.SegmentHeaderBytes)
             {
-                Truncated();
+                Truncated(isCounting);
                 return;
             }
 
@@ -209,20 +210,20 @@ internal sealed unsafe class QuireRingInput : TraceInput
             if (BinaryPrimitives.ReadUInt32LittleEndian(segment) != RingLayout.SegmentMagic || bytes < RingLayout.SegmentHeaderBytes || bytes % 4096 != 0)
             {
                 // Without a length there is no way to the next one.
-                Damaged();
+                Damaged(isCounting ? 1 : 0);
                 return;
             }
 
             bool isWhole = bytes <= (ulong)(end - at);
             if (!isWhole)
             {
-                Truncated();
+                Truncated(isCounting);
                 bytes = (ulong)(end - at);
             }
 
             if (!take(at, (long)bytes - RingLayout.SegmentHeaderBytes))
             {
-                Damaged();
+                Damaged(1);
             }
 
             at += (long)bytes;
@@ -308,11 +309,16 @@ internal sealed unsafe class QuireRingInput : TraceInput
         _heap.TopMoved();
     }
 
-    private void Truncated() =>
-        Quality.Counter(TraceCounter.Truncated, TraceDoubt.Loss, "1: the file ends before it should; what is missing is not counted.").Value = 1;
+    private void Truncated(bool isCounting)
+    {
+        if (isCounting)
+        {
+            Quality.Counter(TraceCounter.Truncated, TraceDoubt.Loss, "1: the file ends before it should; what is missing is not counted.").Value = 1;
+        }
+    }
 
-    private void Damaged() =>
-        Quality.Counter(TraceCounter.Damaged, TraceDoubt.Damage, "Parts of the file that contradict themselves, and were left out.").Value++;
+    private void Damaged(long count) =>
+        Quality.Counter(TraceCounter.Damaged, TraceDoubt.Damage, "Parts of the file that contradict themselves, and were left out.").Value += count;
 
     private static long Signed(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadInt64LittleEndian(bytes[offset..]);
 }

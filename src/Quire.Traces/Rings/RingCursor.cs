@@ -32,7 +32,6 @@ internal sealed unsafe class RingCursor : ITimed, IDisposable
         _first = first;
         _end = end;
         _mayBeWritten = mayBeWritten && head is not null;
-        _copy = _mayBeWritten ? (byte*)NativeMemory.Alloc(RingLayout.SlotBytes) : null;
         Rewind();
     }
 
@@ -65,6 +64,7 @@ internal sealed unsafe class RingCursor : ITimed, IDisposable
             byte* slot = _slots + (_next % _capacity * RingLayout.SlotBytes);
             if (_mayBeWritten)
             {
+                _copy = _copy is null ? (byte*)NativeMemory.Alloc(RingLayout.SlotBytes) : _copy;
                 new ReadOnlySpan<byte>(slot, RingLayout.SlotBytes).CopyTo(new Span<byte>(_copy, RingLayout.SlotBytes));
                 slot = _copy;
 

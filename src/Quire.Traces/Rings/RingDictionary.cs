@@ -15,6 +15,9 @@ internal sealed class RingDictionary
     private readonly Dictionary<string, string> _properties = new(StringComparer.Ordinal);
     private readonly List<TraceEventFormat> _formats = [];
 
+    /// <summary>Entries that contradict themselves, and were passed over.</summary>
+    internal long Damaged { get; private set; }
+
     internal IReadOnlyList<TraceEventFormat> Formats => _formats;
 
     internal Dictionary<string, string> Properties => _properties;
@@ -36,10 +39,12 @@ internal sealed class RingDictionary
             RingLayout.Entry kind = (RingLayout.Entry)BinaryPrimitives.ReadUInt16LittleEndian(data[4..]);
             bool isPartial = (BinaryPrimitives.ReadUInt16LittleEndian(data[6..]) & 1) != 0;
             uint number = BinaryPrimitives.ReadUInt32LittleEndian(data[8..]);
-            if (bytes > data.Length - RingLayout.EntryHeaderBytes || !TryAdd(kind, number, isPartial, data.Slice(RingLayout.EntryHeaderBytes, (int)bytes)))
+            if (bytes > data.Length - RingLayout.EntryHeaderBytes)
             {
                 return false;
             }
+
+            Damaged += TryAdd(kind, number, isPartial, data.Slice(RingLayout.EntryHeaderBytes, (int)bytes)) ? 0 : 1;
 
             data = data[Math.Min(data.Length, RingLayout.EntryHeaderBytes + (((int)bytes + 7) & ~7))..];
         }
@@ -59,7 +64,16 @@ internal sealed class RingDictionary
                     return false;
                 }
 
-                TraceEventFormat format = TraceEventFormat.Parse(Encoding.UTF8.GetString(payload[..nul]), Encoding.UTF8.GetString(payload[(nul + 1)..]).TrimEnd('\0'));
+                TraceEventFormat format;
+                try
+                {
+                    format = TraceEventFormat.Parse(Encoding.UTF8.GetString(payload[..nul]), Encoding.UTF8.GetString(payload[(nul + 1)..]).TrimEnd('\0'));
+                }
+                catch (TraceFormatException)
+                {
+                    return false;
+                }
+
                 if (format.Id != number || format.Size > RingLayout.PayloadBytes)
                 {
                     return false;

@@ -33,6 +33,11 @@ internal abstract class DatCodec : IDisposable
     {
         internal override unsafe bool TryUnpack(ReadOnlySpan<byte> packed, Span<byte> target)
         {
+            if (packed.IsEmpty)
+            {
+                return target.IsEmpty;
+            }
+
             fixed (byte* start = packed)
             {
                 try

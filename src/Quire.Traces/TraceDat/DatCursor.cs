@@ -7,6 +7,9 @@ namespace Quire.Traces;
 /// <remarks>
 /// The kernel writes an event's stack as an event of its own right behind it, but an interrupt may come between the two and write events with stacks too. So a
 /// stack belongs to the nearest event before it that happened in the same context and has none yet. A loss in between breaks the tie.
+///
+/// The loops are compiled at full effort at once: a run of the tool is over before the runtime would have found them hot (of 968,000 events in 170 ms,
+/// 110 ms went into slow code).
 /// </remarks>
 internal sealed unsafe class DatCursor : ITimed, IDisposable
 {
@@ -68,6 +71,7 @@ internal sealed unsafe class DatCursor : ITimed, IDisposable
     internal required long TimeOffset { get; init; }
 
     /// <summary>Goes to the next event that is not a stack; false at the end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal bool TryMove()
     {
         _isInUse = false;
@@ -116,6 +120,7 @@ internal sealed unsafe class DatCursor : ITimed, IDisposable
 
     public void Dispose() => _pages.Dispose();
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void FindStack()
     {
         StackPayload = null;
@@ -169,6 +174,7 @@ internal sealed unsafe class DatCursor : ITimed, IDisposable
     private bool TryPeek(int index) => index < _count || TryDecode();
 
     /// <summary>Decodes one more event behind those decoded.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TryDecode()
     {
         while (true)

@@ -11,14 +11,13 @@ internal sealed class DatEventWriter
     /// <summary>Where Quire's frames get their addresses: in what x86-64 calls kernel text, above which no real symbol of the trace can be.</summary>
     private const ulong FirstAddress = 0xffff_ffff_8100_0000;
 
-    private const int StackHeaderBytes = 16;
-
     private readonly TraceInput _input;
     private readonly byte[] _event = new byte[DatPageWriter.PageBytes];
     private readonly byte[] _stack = new byte[DatPageWriter.PageBytes];
     private readonly Dictionary<ulong, ulong> _addresses = [];
     private readonly int _maximum;
     private readonly int _word;
+    private readonly int _firstFrame;
     private readonly ushort _stackId;
 
     internal DatEventWriter(TraceInput input)
@@ -28,6 +27,7 @@ internal sealed class DatEventWriter
         _maximum = DatPageWriter.MaximumEvent(input.Layout);
         TraceEventFormat? stack = input.Formats.FirstOrDefault(static format => format.System == "ftrace" && format.Name == "kernel_stack");
         _stackId = (ushort)(stack?.Id ?? StackId);
+        _firstFrame = stack?.Find("caller") is { Offset: >= 12 and <= 64 } callers ? callers.Offset : 16;
         NeedsStackFormat = stack is null;
     }
 
@@ -127,7 +127,7 @@ internal sealed class DatEventWriter
         DatBytes.Put(bytes[..2], _stackId, _input.IsBigEndian);
         record.Payload[2..8].CopyTo(bytes[2..]);
         ReadOnlySpan<ulong> frames = record.Stack;
-        int most = (_maximum - StackHeaderBytes) / _word;
+        int most = (_maximum - _firstFrame) / _word;
         if (frames.Length > most)
         {
             Cut++;
@@ -135,13 +135,13 @@ internal sealed class DatEventWriter
         }
 
         DatBytes.Put(bytes.Slice(8, 4), (uint)frames.Length, _input.IsBigEndian);
-        bytes.Slice(12, 4).Clear();
+        bytes[12.._firstFrame].Clear();
         for (int at = 0; at < frames.Length; at++)
         {
-            DatBytes.Put(bytes.Slice(StackHeaderBytes + (at * _word), _word), AddressOf(frames[at]), _input.IsBigEndian);
+            DatBytes.Put(bytes.Slice(_firstFrame + (at * _word), _word), AddressOf(frames[at]), _input.IsBigEndian);
         }
 
-        return bytes[..(StackHeaderBytes + (frames.Length * _word))];
+        return bytes[..(_firstFrame + (frames.Length * _word))];
     }
 
     private ulong AddressOf(ulong frame)

@@ -59,7 +59,15 @@ internal sealed class DatFile : IDisposable
             reader.Text();
             long options = reader.Size();
             Codec = DatCodec.Of(codec, map.Path, place);
-            ReadSections(options);
+            try
+            {
+                ReadSections(options);
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
         }
         else
         {

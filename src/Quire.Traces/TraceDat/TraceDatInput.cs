@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Quire.Traces;
@@ -108,6 +109,7 @@ internal sealed unsafe class TraceDatInput : TraceInput
 
     internal static bool Knows(ReadOnlySpan<byte> start) => start.StartsWith(DatFile.Magic);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override bool TryRead(out TraceRecord record)
     {
         if (!_isFilled)
@@ -203,6 +205,7 @@ internal sealed unsafe class TraceDatInput : TraceInput
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private ReadOnlySpan<ulong> StackOf(DatCursor cursor)
     {
         if (cursor.StackPayload is null || cursor.StackLength < _callers!.Offset)

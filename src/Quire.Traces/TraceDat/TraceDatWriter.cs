@@ -8,12 +8,15 @@ namespace Quire.Traces;
 /// <remarks>
 /// Two passes over the input: the first measures each CPU's pages and collects the frames of stacks, so that the head can be written before the events; the second writes the
 /// pages to their places. So memory holds a page a CPU and the distinct frames, however long the trace is. Snapshots become CPUs behind the real
-/// ones, one for each: in an instance of its own, trace-cmd would print each line with the instance's name, and version 6 readers other than
+/// ones, one for each, and so do instances of a kernel: in an instance of its own, trace-cmd would print each line with the instance's name, and version 6 readers other than
 /// trace-cmd know nothing of instances.
 /// </remarks>
 internal sealed class TraceDatWriter
 {
     private const int PageBytes = DatPageWriter.PageBytes;
+
+    /// <summary>Numbers from here on are taken for damage, not for CPUs.</summary>
+    private const int MaximumCpu = 1 << 14;
 
     private readonly TraceInput _input;
     private readonly Stream _output;
@@ -21,6 +24,7 @@ internal sealed class TraceDatWriter
     private readonly bool _isBigEndian;
     private readonly DatEventWriter _events;
     private readonly DatPageWriter[] _cpus;
+    private readonly int[] _places;
     private readonly List<(TraceSnapshotInfo Info, int Cpu)> _snapshots = [];
 
     internal TraceDatWriter(TraceInput input, Stream output, int version)
@@ -30,7 +34,12 @@ internal sealed class TraceDatWriter
         _version = version;
         _isBigEndian = input.IsBigEndian;
         _events = new DatEventWriter(input);
-        int cpus = input.Source.Cpus.Count;
+
+        // A CPU keeps its number, unless two of different instances have the same.
+        int[] numbers = [.. input.Source.Cpus.Select(static cpu => cpu.Number)];
+        bool areUnique = numbers.Distinct().Count() == numbers.Length && numbers.All(static number => number is >= 0 and < MaximumCpu);
+        _places = areUnique ? numbers : [.. Enumerable.Range(0, numbers.Length)];
+        int cpus = _places.Length == 0 ? 0 : _places.Max() + 1;
         foreach (IGrouping<TraceSnapshot, TraceSnapshotInfo> snapshots in input.Source.Snapshots.GroupBy(static snapshot => snapshot.Which))
         {
             TraceSnapshotInfo first = snapshots.First();
@@ -106,7 +115,7 @@ internal sealed class TraceDatWriter
     {
         if (record.Stream >= 0)
         {
-            return record.Stream;
+            return _places[record.Stream];
         }
 
         TraceSnapshot which = record.Snapshot;
@@ -282,10 +291,11 @@ internal sealed class TraceDatWriter
         for (int cpu = 0; cpu < _cpus.Length; cpu++)
         {
             DatPageWriter pages = _cpus[cpu];
-            TraceCpu? source1 = cpu < source.Cpus.Count ? source.Cpus[cpu] : null;
+            int stream = Array.IndexOf(_places, cpu);
+            TraceCpu? from = stream >= 0 ? source.Cpus[stream] : null;
             Option(options, DatOption.CpuStat,
-                $"CPU: {cpu}\nentries: 0\noverrun: {source1?.Overrun ?? 0}\ncommit overrun: 0\nbytes: {pages.Bytes}\noldest event ts: {Seconds(pages.FirstTime)}\n" +
-                $"now ts: {Seconds(pages.LastTime)}\ndropped events: {source1?.Dropped ?? 0}\nread events: {pages.Events}\n");
+                $"CPU: {cpu}\nentries: 0\noverrun: {from?.Overrun ?? 0}\ncommit overrun: 0\nbytes: {pages.Bytes}\noldest event ts: {Seconds(pages.FirstTime)}\n" +
+                $"now ts: {Seconds(pages.LastTime)}\ndropped events: {from?.Dropped ?? 0}\nread events: {pages.Events}\n");
         }
 
         DatBytes count = new(_isBigEndian);

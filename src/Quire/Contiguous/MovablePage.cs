@@ -63,14 +63,15 @@ public readonly struct MovablePage : IEquatable<MovablePage>
     public static unsafe bool TryAllocate(PageAllocator allocator, out MovablePage page, out AllocationFailure failure, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
         ArgumentNullException.ThrowIfNull(allocator);
-        PageDescriptor* head = allocator.TakePage(0, MigrateType.Contiguous, out failure);
+        uint origin = Tracking.Active ? Origin.Here(file, line, member) : 0;
+        PageDescriptor* head = allocator.TakePage(0, MigrateType.Contiguous, out failure, origin);
         if (head == null)
         {
             page = default;
             return false;
         }
 
-        if (!MovableTable.TryAdd(head, out page, file, line, member))
+        if (!MovableTable.TryAdd(head, out page, origin != 0 ? origin : CallSiteTable.NumberOf(file, line, member)))
         {
             allocator.FreeDestinations(head->Frame);
             failure = AllocationFailure.OutOfMemory;

@@ -36,7 +36,7 @@ internal static unsafe partial class MovableTable
     internal static MovableEntry* At(uint index) => s_base + index;
 
     /// <summary>Puts a fresh page with count 1 into the table, which owns that reference from here on. False where the table is full or the system has no memory for it.</summary>
-    internal static bool TryAdd(PageDescriptor* page, out MovablePage handle, string file, int line, string member)
+    internal static bool TryAdd(PageDescriptor* page, out MovablePage handle, uint origin)
     {
         uint index = TakeEntry();
         handle = default;
@@ -47,8 +47,8 @@ internal static unsafe partial class MovableTable
 
         MovableEntry* entry = s_base + index;
         entry->Identity = page->Identity;
-        entry->AllocatedAt = CallSiteTable.NumberOf(file, line, member);
-        entry->Ticket = Tracking.Active ? Ledger.Take(page->Identity, 1, PageMap.FrameSize, HolderKind.Movable, Origin.Here(file, line, member)) : 0;
+        entry->AllocatedAt = Origin.SiteNumber(origin);
+        entry->Ticket = Tracking.Active ? Ledger.Take(page->Identity, 1, PageMap.FrameSize, HolderKind.Movable, origin) : 0;
         PageRefEvents.PinsOf = &PinsOn;
         page->Flags |= PageFlags.Movable;
         page->Mapping = (int)index;

@@ -7,9 +7,15 @@ internal static class AttemptText
     private const int HoldersShown = 8;
 
     /// <summary>Writes it, with each page that would not move and who held it.</summary>
-    internal static void Write(TextWriter output, AttemptReport attempt, long begin, bool all)
+    /// <param name="output">Where to.</param>
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="said">What the report has said already: a verdict is not said twice.</param>
+    /// <param name="begin">When the recording began.</param>
+    /// <param name="all">Whether to fold nothing.</param>
+    internal static void Write(TextWriter output, AttemptReport attempt, string said, long begin, bool all)
     {
-        ReportText.Line(output, $"attempt {attempt.Index}: {Units.Moment(attempt.StartNs - begin)}, {attempt.Task}{(attempt.Site is null ? "" : $", {attempt.Site}")}: {attempt.Verdict}");
+        string verdict = said.StartsWith(attempt.Verdict, StringComparison.Ordinal) ? "" : $": {attempt.Verdict}";
+        ReportText.Line(output, $"attempt {attempt.Index}: {Units.Moment(attempt.StartNs - begin)}, {attempt.Task}{(attempt.Site is null ? "" : $", {attempt.Site}")}{verdict}");
         int shown = all ? attempt.BusyPages.Count : Math.Min(PagesShown, attempt.BusyPages.Count);
         for (int i = 0; i < shown; i++)
         {

@@ -9,6 +9,9 @@ public sealed record BlameReport
     /// <summary>The answer in a sentence.</summary>
     public required string Verdict { get; init; }
 
+    /// <summary>What was held at the end, in a sentence.</summary>
+    public required string Held { get; init; }
+
     /// <summary>What is held against the rules, a sentence each; empty where nothing is.</summary>
     public required IReadOnlyList<string> AgainstTheRules { get; init; }
 

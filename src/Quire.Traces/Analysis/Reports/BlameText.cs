@@ -16,7 +16,7 @@ internal static class BlameText
         int written = 0;
         foreach (AttemptReport attempt in shown)
         {
-            AttemptText.Write(output, attempt, begin, all);
+            AttemptText.Write(output, attempt, report.Verdict, begin, all);
             written++;
         }
 
@@ -47,11 +47,7 @@ internal static class BlameText
     {
         if (isSecond)
         {
-            HeldTotals totals = report.Totals;
-            string suspicious = totals.Suspicious > 0 ? $", {totals.Suspicious} suspicious" : "";
-            ReportText.Line(output, totals.Pages == 0 && totals.References == 0
-                ? "held at end: nothing"
-                : $"held at end: {Units.Count(totals.Pages, "page")} ({Units.Size(totals.Bytes)}) by {Units.Count(totals.Sites, "site")}{suspicious}");
+            ReportText.Line(output, report.Held);
         }
 
         List<HeldRow> rows = [];

@@ -111,18 +111,28 @@ internal unsafe struct TraceRing
         Atomic.StoreRelease(ref _open, 1);
     }
 
-    /// <summary>Any thread, with the gate. Asks the owner out; it is out after a fence in every thread and <see cref="AwaitOwner"/>.</summary>
-    internal void Close() => Atomic.StoreRelease(ref _open, 0);
-
-    /// <summary>Waits until the owner is out: for as long as it is descheduled inside, since what it writes to is about to be unmapped.</summary>
-    internal void AwaitOwner()
+    /// <summary>Any thread, with the gate of <see cref="TraceThreads"/>. Gets all owners out, and keeps them out: what they wrote to may be unmapped.</summary>
+    /// <remarks>Waits for as long as an owner is descheduled inside.</remarks>
+    internal static void Close(ReadOnlySpan<nint> rings)
     {
-        SpinWait spin = default;
-        while (Atomic.LoadAcquire(ref _busy) != 0)
+        foreach (nint ring in rings)
         {
-            Atomic.SpinOnce(ref spin);
+            ((TraceRing*)ring)->Close();
+        }
+
+        Atomic.FenceEveryThread();
+        foreach (nint ring in rings)
+        {
+            SpinWait spin = default;
+            while (Atomic.LoadAcquire(ref ((TraceRing*)ring)->_busy) != 0)
+            {
+                Atomic.SpinOnce(ref spin);
+            }
         }
     }
+
+    /// <summary>With the gate, for a ring whose owner is dead: the next owner must not find it open.</summary>
+    internal void Close() => Atomic.StoreRelease(ref _open, 0);
 
     /// <summary>At the end of the slots. Null: the event is lost; and counted, unless this closed the ring.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -47,16 +47,11 @@ internal static unsafe class TraceThreads
             s_session = null;
             foreach (Seat seat in s_seats)
             {
-                seat.Ring->Close();
                 seat.Segment = null;
                 seat.Named = null;
             }
 
-            Atomic.FenceEveryThread();
-            foreach (Seat seat in s_seats)
-            {
-                seat.Ring->AwaitOwner();
-            }
+            TraceRing.Close([.. s_seats.Select(static seat => (nint)seat.Ring)]);
 
             // Happens before: nothing hangs on a count.
             long missed = Volatile.Read(ref s_missed);
@@ -126,6 +121,7 @@ internal static unsafe class TraceThreads
         }
 
         // A Thread kept alive keeps the system's part of a dead thread.
+        // The dead one's ring may be another's by now, and the way to it still open.
         seat.Ring->Close();
         seat.Ring->ThreadId = thread;
         seat.Named = null;
@@ -137,15 +133,8 @@ internal static unsafe class TraceThreads
     private static TraceSegment? Inherit()
     {
         Seat? dead = s_seats.Find(static seat => seat.Segment is not null && seat.IsDead);
-        if (dead is null)
-        {
-            return null;
-        }
-
-        // Who adopts the dead one's place must not find the way into a ring that is another's by then.
-        dead.Ring->Close();
-        TraceSegment? segment = dead.Segment;
-        dead.Segment = null;
+        TraceSegment? segment = dead?.Segment;
+        dead?.Segment = null;
         return segment;
     }
 

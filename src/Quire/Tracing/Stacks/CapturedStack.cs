@@ -24,7 +24,7 @@ public sealed class CapturedStack : IEquatable<CapturedStack>
     public IReadOnlyList<string> Frames => _frames;
 
     /// <summary>
-    /// True where frames are missing: below 128, below a native caller that keeps no frame pointers, or in between. The frames that are shown are right.
+    /// True where the stack goes on below the last frame shown: below 128 frames, and below native code that keeps no frame pointers and called back. The frames that are shown are right.
     /// </summary>
     public bool IsPartial { get; }
 

@@ -30,29 +30,17 @@ internal static unsafe partial class NativeCode
     /// <summary>Which kind of code an address is in.</summary>
     internal static CodeKind KindOf(ulong address)
     {
-        // What the dynamic linker answers: file, base, nearest symbol and its address.
-        nint* answer = stackalloc nint[4];
-        try
+        if (!TryAsk(address, out ulong library, out nint file))
         {
-            if (!s_canAsk || AddressInfo((void*)address, answer) == 0)
-            {
-                return CodeKind.Unknown;
-            }
-        }
-        catch (EntryPointNotFoundException)
-        {
-            // glibc before 2.34 has it in another library. All addresses are then of unknown kind: keys are longer, and nothing is wrong.
-            s_canAsk = false;
             return CodeKind.Unknown;
         }
 
-        ulong library = (ulong)answer[1];
         if (library == Volatile.Read(ref s_runtime))
         {
             return CodeKind.Runtime;
         }
 
-        if (Volatile.Read(ref s_runtime) == 0 && IsRuntime(Marshal.PtrToStringUTF8(answer[0])))
+        if (Volatile.Read(ref s_runtime) == 0 && IsRuntime(Marshal.PtrToStringUTF8(file)))
         {
             Volatile.Write(ref s_runtime, library);
             return CodeKind.Runtime;
@@ -60,6 +48,12 @@ internal static unsafe partial class NativeCode
 
         return CodeKind.Foreign;
     }
+
+    /// <summary>True for code of the C library, which is what threads begin in.</summary>
+    internal static bool IsThreadLibrary(ulong address) =>
+        TryAsk(address, out _, out nint file) && Path.GetFileName(Marshal.PtrToStringUTF8(file)) is { } name
+        && (name.StartsWith("libc.", StringComparison.Ordinal) || name.StartsWith("libc-", StringComparison.Ordinal)
+            || name.StartsWith("libpthread", StringComparison.Ordinal) || name.StartsWith("ld-musl", StringComparison.Ordinal));
 
     /// <summary>The index of the first address that is known to be foreign; <paramref name="count"/> if there is none. Knows only what <see cref="AddForeign"/> was told.</summary>
     internal static int FirstForeign(ulong* addresses, int count)
@@ -136,6 +130,29 @@ internal static unsafe partial class NativeCode
         }
 
         Volatile.Write(ref s_executable, [.. ranges]);
+    }
+
+    private static bool TryAsk(ulong address, out ulong library, out nint file)
+    {
+        // What the dynamic linker answers: file, base, nearest symbol and its address.
+        nint* answer = stackalloc nint[4];
+        (library, file) = (0, 0);
+        try
+        {
+            if (!s_canAsk || AddressInfo((void*)address, answer) == 0)
+            {
+                return false;
+            }
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // glibc before 2.34 has it in another library. All addresses are then of unknown kind: keys are longer, and nothing is wrong.
+            s_canAsk = false;
+            return false;
+        }
+
+        (file, library) = (answer[0], (ulong)answer[1]);
+        return true;
     }
 
     private static bool IsExecutable(ulong start, ulong end)

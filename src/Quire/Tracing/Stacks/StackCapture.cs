@@ -223,7 +223,7 @@ internal static unsafe class StackCapture
 
         if (reading.RootAt is int root and > 0)
         {
-            if (reading.IsThreadStart)
+            if (NativeCode.IsThreadLibrary(walk->Addresses[reading.ForeignAt]))
             {
                 StackThread.LearnRoot(new ReadOnlySpan<ulong>(walk->Addresses + root, reading.ForeignAt - root + 1));
             }

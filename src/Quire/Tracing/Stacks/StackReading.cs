@@ -18,8 +18,8 @@ namespace Quire;
 /// </para>
 /// <para>
 /// A frame that was missed is looked for between its callee's frame and the next one: a word that is a return address by its bytes and by its offset. Its
-/// distance is fixed by the callee's code, so later walks need only read that word (<see cref="Asks"/>). A frame that can't be found is left out, and the stack
-/// <see cref="IsPartial"/>, since another stack with the same key may have another frame there.
+/// distance is fixed by the callee's code, so later walks need only read that word (<see cref="Asks"/>). Where a frame can't be found the stack ends,
+/// and is <see cref="IsPartial"/>: another stack with the same key may have other frames there.
 /// </para>
 /// </remarks>
 internal sealed unsafe class StackReading
@@ -92,9 +92,6 @@ internal sealed unsafe class StackReading
         }
     }
 
-    /// <summary>True if the stack began with the runtime's first method of a thread.</summary>
-    internal bool IsThreadStart => _methods.Length > 0 && _methods[^1] is { Name: "StartCallback" } method && method.DeclaringType == typeof(Thread);
-
     /// <summary>The texts' numbers, this library's own frames at the top left out; empty if the table of texts is full.</summary>
     /// <param name="all">All that the runtime lists, not only what the walk covers.</param>
     internal uint[] Frames(bool all)
@@ -158,7 +155,7 @@ internal sealed unsafe class StackReading
                 int here = (i * (columns + 1)) + j;
                 int down = here + columns + 1;
                 int best = Math.Min(cost[here + 1] + (offsets[j] > 0 ? 2 : 0), cost[down] + (_kinds[i] == CodeKind.Unknown ? 1 : 0));
-                cost[here] = (ushort)(CanBe(addresses, i, offsets[j]) ? Math.Min(best, cost[down + 1]) : best);
+                cost[here] = (ushort)(CanBe(addresses, i, j, offsets[j]) ? Math.Min(best, cost[down + 1]) : best);
             }
         }
 
@@ -168,7 +165,7 @@ internal sealed unsafe class StackReading
         {
             int here = (address * (columns + 1)) + frame;
             int down = here + columns + 1;
-            if (CanBe(addresses, address, offsets[frame]) && cost[here] == cost[down + 1])
+            if (CanBe(addresses, address, frame, offsets[frame]) && cost[here] == cost[down + 1])
             {
                 _foundAt[frame++] = address++;
             }
@@ -183,9 +180,11 @@ internal sealed unsafe class StackReading
         }
     }
 
-    private bool CanBe(ulong* addresses, int at, int offset) =>
+    // Native code that is neither the runtime's nor in a library can't be told from managed code. But where the runtime lists a call out of managed code, the way back in
+    // must lead through the runtime itself, or nothing above counts.
+    private bool CanBe(ulong* addresses, int at, int listed, int offset) =>
         offset > 0 && _kinds[at] == CodeKind.Unknown
-        && (((addresses[at] - (ulong)offset) % CodeAlignment) == 0 || (at > 0 && _kinds[at - 1] == CodeKind.Runtime));
+        && (at > 0 && _kinds[at - 1] == CodeKind.Runtime || (((addresses[at] - (ulong)offset) % CodeAlignment) == 0 && (listed == 0 || HasAddress(_listed[listed - 1]))));
 
     private StackWord[] FindMissing(StackWalk* walk)
     {
@@ -201,19 +200,22 @@ internal sealed unsafe class StackReading
                 continue;
             }
 
-            // Only with a found frame further up: without one nothing says where the stack goes on.
-            int next = Array.FindIndex(_foundAt, i, at => at >= 0);
-            if (next < 0)
+            if (!HasAddress(_listed[i]))
             {
+                continue;
+            }
+
+            // Only with a found frame further up: without one nothing says where the stack goes on. And what is above a frame that can't be found was found by chance.
+            int next = Array.FindIndex(_foundAt, i, at => at >= 0);
+            if (next < 0 || FindWord(walk, callee, _foundAt[next], from, _listed[i].GetNativeOffset()) is not { } word)
+            {
+                _foundAt.AsSpan(i).Fill(-1);
                 break;
             }
 
-            if (HasAddress(_listed[i]) && FindWord(walk, callee, _foundAt[next], from, _listed[i].GetNativeOffset()) is { } word)
-            {
-                asks.Add(word);
-                _foundAt[i] = -2;
-                (callee, from) = (word.Frame, word.Offset + 1);
-            }
+            asks.Add(word);
+            _foundAt[i] = -2;
+            (callee, from) = (word.Frame, word.Offset + 1);
         }
 
         return [.. asks];

@@ -16,6 +16,8 @@ namespace Quire;
 /// </remarks>
 internal static unsafe partial class StackThread
 {
+    private const int MaximumRoots = 8;
+
     // No initialisers: a class with a static constructor would put a check beside every access.
     [ThreadStatic]
     private static ulong t_low;
@@ -29,7 +31,7 @@ internal static unsafe partial class StackThread
     [ThreadStatic]
     private static bool t_busy;
 
-    private static ulong[]? s_root;
+    private static ulong[][]? s_roots;
 
     /// <summary>The lowest address of the thread's stack; 0 before <see cref="Enter"/>.</summary>
     internal static ulong Low => t_low;
@@ -81,54 +83,72 @@ internal static unsafe partial class StackThread
         t_lowered = true;
     }
 
-    /// <summary>Remembers the return addresses between a thread's first managed method and the C library: all of the runtime's threads have the same.</summary>
+    /// <summary>Remembers the return addresses between a thread's first managed method and the C library: the runtime's threads come up in very few ways.</summary>
     internal static void LearnRoot(ReadOnlySpan<ulong> addresses)
     {
-        // Happens before: an array is filled before the store of its reference publishes it.
-        if (Volatile.Read(ref s_root) is null)
+        ulong[][] known = Volatile.Read(ref s_roots) ?? [];
+        foreach (ulong[] root in known)
         {
-            Volatile.Write(ref s_root, addresses.ToArray());
+            if (addresses.SequenceEqual(root))
+            {
+                return;
+            }
+        }
+
+        if (known.Length < MaximumRoots)
+        {
+            // Happens before: an array is filled before the store of its reference publishes it. Two that learn at once lose one of two, which is learned again.
+            Volatile.Write(ref s_roots, [.. known, addresses.ToArray()]);
         }
     }
 
-    /// <summary>Lowers the end if the stack's top is that of the runtime's threads. True if it did.</summary>
+    /// <summary>Lowers the end if the stack's top is that of one of the runtime's threads. True if it did.</summary>
     internal static bool FindRoot(ulong frame)
     {
-        ulong[]? root = Volatile.Read(ref s_root);
-        if (root is null || t_lowered || t_span == 0)
+        ulong[][]? roots = Volatile.Read(ref s_roots);
+        if (roots is null || t_lowered || t_span == 0)
         {
             return false;
         }
 
-        ulong end = t_low + t_span;
-        ulong candidate = 0;
-        int matched = 0;
-        while (true)
+        for (ulong end = t_low + t_span; ;)
         {
-            ulong address = *(ulong*)(frame + 8);
-            if (address == root[matched])
+            foreach (ulong[] root in roots)
             {
-                candidate = matched == 0 ? frame : candidate;
-                if (++matched == root.Length)
+                if (IsRoot(frame, end, root))
                 {
-                    Lower(candidate);
+                    Lower(frame);
                     return true;
                 }
             }
-            else
-            {
-                matched = address == root[0] ? 1 : 0;
-                candidate = frame;
-            }
 
-            ulong next = *(ulong*)frame;
-            if (next <= frame || next >= end || (next & 7) != 0)
+            if (!TryStep(ref frame, end))
             {
                 return false;
             }
-
-            frame = next;
         }
+    }
+
+    private static bool IsRoot(ulong frame, ulong end, ulong[] root)
+    {
+        for (int i = 0; i < root.Length; i++)
+        {
+            if (*(ulong*)(frame + sizeof(ulong)) != root[i] || (i + 1 < root.Length && !TryStep(ref frame, end)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // As StackWalk does.
+    private static bool TryStep(ref ulong frame, ulong end)
+    {
+        ulong next = *(ulong*)frame;
+        bool leads = next > frame && next < end && (next & (sizeof(ulong) - 1)) == 0;
+        frame = leads ? next : frame;
+        return leads;
     }
 
     /// <summary>An ordinary call out of managed code: a collection that waits for this thread runs now, and takes back the return address that it had replaced.</summary>

@@ -1,11 +1,55 @@
+using System.Runtime.InteropServices;
 using Xunit;
 
 namespace Quire.Tests.Tracing.Rings;
 
 /// <summary>Recordings that end while threads write: a write into a mapping that is gone would end the process.</summary>
 [Collection(LedgerCollection.Name)]
-public sealed class RecordingStopTests
+public sealed unsafe class RecordingStopTests
 {
+    [Fact]
+    public void A_ring_once_closed_gets_not_one_event_more()
+    {
+        const int Slots = 1000;
+        const int Bytes = TraceLayout.HeaderBytes + (Slots * TraceLayout.SlotBytes);
+        byte* memory = (byte*)NativeMemory.AlignedAlloc(Bytes, 64);
+        NativeMemory.Clear(memory, Bytes);
+        TraceSegment segment = new(null!, memory, Bytes);
+        segment.Header->Capacity = Slots;
+        nint ring = (nint)TraceRing.Create();
+        bool isOver = false;
+        Thread owner = new(() =>
+        {
+            for (long time = 0; !Volatile.Read(ref isOver); time++)
+            {
+                HolderCountEvent e = default;
+                ((TraceRing*)ring)->TryWrite(Tracepoint.HolderCount, ref e, time);
+            }
+        });
+        owner.Start();
+        int closed = 0;
+        int under = 0;
+        string? failure = null;
+        for (long end = Environment.TickCount64 + 1500; Environment.TickCount64 < end && failure is null; closed++)
+        {
+            ulong before = segment.Header->Head;
+            ((TraceRing*)ring)->Open(segment, null);
+            Thread.SpinWait(closed % 50);
+            TraceRing.Close([ring]);
+            ulong head = Volatile.Read(ref segment.Header->Head);
+            Thread.SpinWait(10);
+            under += head != before ? 1 : 0;
+            failure = Volatile.Read(ref segment.Header->Head) != head ? $"an event was written after close {closed}" : null;
+        }
+
+        Volatile.Write(ref isOver, true);
+        owner.Join();
+        NativeMemory.AlignedFree((void*)ring);
+        NativeMemory.AlignedFree(memory);
+        Assert.True(failure is null, failure);
+        Assert.True(under > 100, $"only {under} of {closed} closes met an owner at work");
+    }
+
     [Fact]
     public void Recordings_stopped_under_their_writers_are_whole_and_end_in_order()
     {

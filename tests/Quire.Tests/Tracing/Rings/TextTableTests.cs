@@ -63,48 +63,72 @@ public sealed class TextTableTests
         Assert.Equal([1u, 0u], late.Stacks[4711]);
     }
 
-    [Fact]
-    public void Whoever_finds_a_number_finds_its_text_in_every_sink_attached_before_whoever_made_it()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Nobody_finds_a_number_whose_text_is_still_on_its_way(bool isSite)
     {
         string run = Guid.NewGuid().ToString();
-        bool isOver = false;
-        int at = 0;
-        int sinks = 0;
-        Exception? failure = null;
-
-        // Several number the same texts and sites at once: all but one find what another is about to publish.
-        Thread[] threads = [.. Enumerable.Range(0, 3).Select(me => new Thread(() => failure = Record.Exception(() =>
+        using ManualResetEventSlim underWay = new();
+        using ManualResetEventSlim found = new();
+        bool tooEarly = false;
+        Sink sink = new(text =>
         {
-            while (!Volatile.Read(ref isOver))
+            if (text.Contains(run, StringComparison.Ordinal))
             {
-                Sink sink = new(run);
-                if (me == 0)
-                {
-                    TextTable.Attach(sink);
-                    sinks++;
-                }
-
-                for (int i = 0; i < 20; i++)
-                {
-                    int mine = me == 0 ? Interlocked.Increment(ref at) : Volatile.Read(ref at);
-                    uint text = TextTable.NumberOf($"{run} {mine}");
-                    uint site = CallSiteTable.NumberOf("Raced.cs", mine, run);
-                    Assert.True(me != 0 || sink.Texts.ContainsKey(text), $"text {mine} was found before it was published");
-                    Assert.True(me != 0 || sink.Texts.ContainsKey(site), $"site {mine} was found before it was published");
-                }
-
-                TextTable.Detach(sink);
+                underWay.Set();
+                tooEarly |= found.Wait(200);
             }
-        }) ?? failure))];
-        Array.ForEach(threads, thread => thread.Start());
-        Thread.Sleep(700);
-        Volatile.Write(ref isOver, true);
-        Array.ForEach(threads, thread => thread.Join());
-        Assert.True(failure is null, failure?.ToString());
-        Assert.True(sinks > 5 && at >= 100, $"{sinks} sinks, {at} texts");
+        });
+        TextTable.Attach(sink);
+        Thread other = new(() =>
+        {
+            underWay.Wait();
+            Number();
+            found.Set();
+        });
+        other.Start();
+        uint number = Number();
+        other.Join();
+        TextTable.Detach(sink);
+        Assert.False(tooEarly, "Another found the number before its text was in the recording.");
+        Assert.Contains(run, sink.Texts[number], StringComparison.Ordinal);
+
+        uint Number() => isSite ? CallSiteTable.NumberOf("Raced.cs", 5, run) : TextTable.NumberOf(run);
     }
 
-    private sealed class Sink(string run = "?") : ITextSink
+    [Fact]
+    public void What_is_numbered_while_a_sink_is_shown_what_was_known_reaches_it_too()
+    {
+        string run = Guid.NewGuid().ToString();
+        TextTable.NumberOf($"{run} first");
+        CallSiteTable.NumberOf("First.cs", 1, run);
+        List<uint> numbers = [];
+        int sites = 0;
+        int texts = 0;
+        Thread me = Thread.CurrentThread;
+        Sink sink = new(text =>
+        {
+            // Only what the attaching thread is shown: others of the process number things too.
+            bool isSite = !text.StartsWith(run, StringComparison.Ordinal);
+            if (Thread.CurrentThread == me && (isSite ? sites++ : texts++) < 2)
+            {
+                Thread other = new(() =>
+                {
+                    numbers.Add(CallSiteTable.NumberOf("Meanwhile.cs", numbers.Count + 1, run));
+                    numbers.Add(TextTable.NumberOf($"meanwhile {numbers.Count} {run}"));
+                });
+                other.Start();
+                other.Join();
+            }
+        });
+        TextTable.Attach(sink);
+        TextTable.Detach(sink);
+        Assert.True(numbers.Count >= 6, $"{numbers.Count}");
+        Assert.All(numbers, number => Assert.Contains(run, sink.Texts[number], StringComparison.Ordinal));
+    }
+
+    private sealed class Sink(Action<string>? meets = null) : ITextSink
     {
         internal ConcurrentDictionary<uint, string> Texts { get; } = [];
 
@@ -112,8 +136,7 @@ public sealed class TextTableTests
 
         public void Text(uint number, string text)
         {
-            // The window in which another could find the number, if it were there already.
-            Thread.SpinWait(text.Contains(run, StringComparison.Ordinal) ? 500 : 0);
+            meets?.Invoke(text);
             Texts[number] = text;
         }
 

@@ -142,6 +142,53 @@ public sealed class TraceFileTests : IDisposable
         Assert.Empty(file.Snapshots);
     }
 
+    [Fact]
+    public void A_thread_whose_ring_could_not_be_made_loses_its_events_and_does_not_write_into_the_ring_that_its_place_had()
+    {
+        using Barrier steps = new(2);
+        Thread heir = new(() =>
+        {
+            // It has a place from an earlier recording, so it inherits a dead thread's ring and leaves that one's place.
+            ProofEvent.Write(2, 0);
+            steps.SignalAndWait();
+            steps.SignalAndWait();
+            for (ulong i = 0; i < 5; i++)
+            {
+                ProofEvent.Write(2, i);
+            }
+
+            steps.SignalAndWait();
+            steps.SignalAndWait();
+        });
+        using (TraceSession.Start(_folder.Options))
+        {
+            heir.Start();
+            steps.SignalAndWait();
+        }
+
+        FailingCalls calls = new();
+        using TraceSession session = TraceSession.Start(_folder.Options with { Path = _folder["b.qring"] }, calls);
+        RecordingTests.RunThreads(1, _ => ProofEvent.Write(1, 0));
+        steps.SignalAndWait();
+        steps.SignalAndWait();
+        calls.AllocateThrows = true;
+        RecordingTests.RunThreads(1, _ =>
+        {
+            for (ulong i = 0; i < 20; i++)
+            {
+                ProofEvent.Write(3, i);
+            }
+        });
+        steps.SignalAndWait();
+        heir.Join();
+        session.Stop();
+        QringFile file = QringFile.Read(session.Path);
+        Assert.Equal((6, 20), (session.Written, session.Lost));
+        Assert.Equal(20, file.LostWithoutRing);
+        Dictionary<uint, (ulong First, ulong Last)> writers = ProofEvent.Check(file, Assert.Single(file.Rings));
+        Assert.Equal([(1u, 0ul), (2u, 4ul)], writers.Select(writer => (writer.Key, writer.Value.Last)));
+    }
+
     [Theory]
     [InlineData(600, "written 1000 lost 3000")]
     [InlineData(800, "written 2000 lost 2000")]
@@ -212,6 +259,8 @@ public sealed class TraceFileTests : IDisposable
 
         internal int AllocateFails { get; set; }
 
+        internal bool AllocateThrows { get; set; }
+
         internal int MapFails { get; init; }
 
         /// <summary>So many go well.</summary>
@@ -220,7 +269,8 @@ public sealed class TraceFileTests : IDisposable
         internal override int ThreadId => Current!.ThreadId;
 
         internal override int Allocate(SafeFileHandle file, long offset, long bytes) =>
-            AllocateFails != 0 && _calls++ >= After ? AllocateFails : Current!.Allocate(file, offset, bytes);
+            AllocateThrows ? throw new InsufficientMemoryException()
+            : AllocateFails != 0 && _calls++ >= After ? AllocateFails : Current!.Allocate(file, offset, bytes);
 
         internal override byte* Map(SafeFileHandle file, long offset, long bytes, out int error)
         {
