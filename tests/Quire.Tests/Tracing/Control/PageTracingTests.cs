@@ -57,16 +57,25 @@ public sealed class PageTracingTests : IDisposable
         ulong frame = Interlocked.Increment(ref s_frame);
         Thread worker = new(() =>
         {
+            uint[] tickets = new uint[300];
             while (!Volatile.Read(ref stop))
             {
-                uint ticket = Tracking.Active ? Ledger.Take(frame, 1, 1, HolderKind.Raw, Origin.Here("Busy.cs", 1, "Busy")) : 0;
-                if (ticket != 0)
+                // Many at a time: what a wrong order loses is then many tickets, and not the one that may be between the ledger and its event.
+                int count = 0;
+                while (Tracking.Active && count < tickets.Length)
                 {
-                    Ledger.Release(ticket, frame, 1, Origin.Here("Busy.cs", 2, "Busy"));
+                    tickets[count++] = Ledger.Take(frame, 1, 1, HolderKind.Raw, Origin.Here("Busy.cs", 1, "Busy"));
+                }
+
+                for (int i = 0; i < count; i++)
+                {
+                    Ledger.Release(tickets[i], frame, 1, Origin.Here("Busy.cs", 2, "Busy"));
                 }
             }
         });
         List<(uint, ulong)> held = [.. Enumerable.Range(0, 500).Select(_ => (Take("Held", out ulong identity), identity))];
+        // On already, so that the worker is in full swing when a recording begins.
+        using IDisposable tracking = Holders.Track();
         worker.Start();
         try
         {
@@ -81,7 +90,7 @@ public sealed class PageTracingTests : IDisposable
 
         void Replay()
         {
-            for (int round = 0; round < 10; round++)
+            for (int round = 0; round < 20; round++)
             {
                 using (PageTracingSession session = PageTracing.Start(new PageTracingOptions { Path = File($"s{round}"), RingBytes = 64 << 20, MaximumBytes = 512 << 20 }))
                 {
