@@ -1,7 +1,7 @@
 namespace Quire;
 
 /// <summary>What a recording records, and where to. Read once, when the recording starts.</summary>
-public sealed class PageTracingOptions
+public sealed record PageTracingOptions
 {
     internal const long MostRingBytes = 1L << 32;
 
