@@ -6,6 +6,11 @@ internal static unsafe class PageEvents
     /// <summary>A page has left its allocator; it is the caller's.</summary>
     internal static void Alloc(PageDescriptor* head, uint owner, uint origin)
     {
+        if (IsLeftOut(head))
+        {
+            return;
+        }
+
         PageAllocEvent taken = new()
         {
             Pfn = head->Frame,
@@ -22,6 +27,11 @@ internal static unsafe class PageEvents
     /// <summary>A page is about to go back to its allocator; it is still the caller's, with count 0.</summary>
     internal static void Free(Tracepoint id, PageDescriptor* head, PageTemperature temperature, uint origin)
     {
+        if (IsLeftOut(head))
+        {
+            return;
+        }
+
         PageFreeEvent freed = new()
         {
             Pfn = head->Frame,
@@ -34,4 +44,7 @@ internal static unsafe class PageEvents
         };
         TraceRings.Write(id, ref freed);
     }
+
+    /// <summary>True where a filter of pages does not want this one.</summary>
+    internal static bool IsLeftOut(PageDescriptor* head) => Tracking.Selective && !TraceAdmission.AdmitsPage(PageIdentity.Unmarked(head->Identity));
 }

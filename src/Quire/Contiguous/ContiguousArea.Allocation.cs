@@ -28,7 +28,7 @@ public sealed unsafe partial class ContiguousArea
 
         TimeSpan time = Deadline.Checked(deadline, DefaultDeadline);
         Request request = new(this, pages, alignment, Deadline.In(time));
-        uint origin = Origin.Here(file, line, member);
+        uint origin = Origin.Whole(file, line, member);
         failure = request.RunTold(origin, out int start);
         if (failure is not null)
         {

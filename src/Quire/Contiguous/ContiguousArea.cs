@@ -131,7 +131,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
             ticket = allocated.Ticket;
         }
 
-        uint origin = Origin.Here(file, line, member);
+        uint origin = Origin.Whole(file, line, member);
         Ledger.Release(ticket, range.Identity, 1, origin);
         GiveBack(start, range.Pages);
         if (Tracking.Recording)

@@ -19,6 +19,9 @@ internal static unsafe class FragmentEvents
     {
         FragmentPageEvent told = Of(page, references, cache, origin);
         told.Count = count;
-        TraceRings.Write(id, ref told);
+        if (!PageEvents.IsLeftOut(page))
+        {
+            TraceRings.Write(id, ref told);
+        }
     }
 }

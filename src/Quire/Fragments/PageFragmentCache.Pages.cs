@@ -369,7 +369,7 @@ public sealed unsafe partial class PageFragmentCache
     /// <summary>Never throws: it runs in trims and in callers that have done nothing wrong. A page that lacks references is set aside; the owner's own drain that meets one says so when it has drained the rest.</summary>
     private void DropBias(PageDescriptor* page, int bias)
     {
-        FragmentPageEvent drained = Tracking.Counting ? FragmentEvents.Of(page, bias, _id, origin: 0) : default;
+        FragmentPageEvent drained = Tracking.Counting && !PageEvents.IsLeftOut(page) ? FragmentEvents.Of(page, bias, _id, origin: 0) : default;
         bool isThere = PageRef.TrySub(page, bias, out int left, origin: 0);
         if (isThere && drained.Pfn != 0)
         {

@@ -79,6 +79,11 @@ internal static unsafe class PageRefEvents
 
     private static void Write(Tracepoint id, ref PageRefEvent of, int val, int count, int ret)
     {
+        if (Tracking.Selective && !TraceAdmission.AdmitsPage(of.Pfn | (of.Generation << PageIdentity.FrameBits)))
+        {
+            return;
+        }
+
         of.Val = val;
         of.Count = count;
         of.Ret = ret;

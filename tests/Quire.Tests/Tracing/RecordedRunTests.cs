@@ -147,7 +147,7 @@ public sealed class RecordedRunTests : IDisposable
             Replay replay = new();
             while (input.TryRead(out TraceRecord record))
             {
-                if (record.Snapshot != TraceSnapshot.End)
+                if (record.Snapshot != Quire.Traces.TraceSnapshot.End)
                 {
                     replay.Apply(record);
                 }

@@ -94,7 +94,7 @@ internal static class Ledger
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static LedgerRelease Release(
         uint ticket, ulong identity, int references, uint origin, bool freed = false) =>
-        s_store.Release(ticket, identity, references, origin, freed);
+        s_store.Release(ticket, identity, references, Tracking.Selective ? Origin.Whole(origin) : origin, freed);
 
     /// <inheritdoc cref="LedgerStore.Drop"/>
     internal static LedgerRelease Drop(uint ticket, ulong identity, uint origin, bool freed = false) =>
@@ -160,8 +160,8 @@ internal static class Ledger
 
     // Pins are recorded always: a contiguous allocation that fails must be able to name them.
     private static uint TakeSelected(ulong identity, int references, uint bytes, HolderKind kind, uint origin) =>
-        kind is HolderKind.Pin or HolderKind.LongTermPin or HolderKind.Contiguous ? s_store.Take(identity, references, bytes, kind, origin)
-        : TraceAdmission.Admits(identity, bytes, origin) ? s_store.Take(identity, references, bytes, kind, origin, TraceAdmission.SampleEvery)
+        kind is HolderKind.Pin or HolderKind.LongTermPin or HolderKind.Contiguous ? s_store.Take(identity, references, bytes, kind, Origin.Whole(origin))
+        : TraceAdmission.Admits(identity, bytes, origin) ? s_store.Take(identity, references, bytes, kind, Origin.Whole(origin), TraceAdmission.SampleEvery)
         : 0;
 
     /// <inheritdoc cref="LedgerStore.Verify"/>

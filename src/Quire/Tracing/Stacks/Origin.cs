@@ -13,13 +13,19 @@ internal static class Origin
 {
     private const uint StackBit = 1u << 31;
 
-    /// <summary>The origin of a call; with stacks on, the caller's stack is walked.</summary>
+    /// <summary>The origin of a call. With stacks on the caller's stack is walked, unless only some references are recorded: then whoever admits one asks for it (<see cref="Whole(uint)"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static uint Here(string file, int line, string member)
     {
         uint site = CallSiteTable.NumberOf(file, line, member);
-        return Tracking.Stacks ? WithStack(site) : site;
+        return Tracking.Stacks && !Tracking.Selective ? WithStack(site) : site;
     }
+
+    /// <summary>The origin with the stack, if stacks are on: for what is recorded in any case.</summary>
+    internal static uint Whole(string file, int line, string member) => Whole(CallSiteTable.NumberOf(file, line, member));
+
+    /// <summary>The same for a call site, or for an origin that may be whole already.</summary>
+    internal static uint Whole(uint origin) => (origin & StackBit) == 0 && Tracking.Stacks ? WithStack(origin) : origin;
 
     /// <summary>The same for a call site that is at hand as a value.</summary>
     internal static uint Here(CallSite site) => Here(site.File, site.Line, site.Member);
