@@ -116,8 +116,10 @@ internal sealed class TextReport(TextWriter writer)
         }
 
         if (report.Quire is Samples quire
-            && report.Peers.Select(peer => (peer.Contender.Name, Difference: Difference(quire, peer))).MaxBy(pair => pair.Difference) is var worst
-            && worst.Difference > NoisyDifference)
+            && report.Peers.Select(peer => (peer.Contender.Name, Difference: Difference(quire, peer)))
+                .Where(pair => pair.Difference > NoisyDifference)
+                .OrderByDescending(pair => pair.Difference)
+                .ToArray() is [var worst, ..])
         {
             writer.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
