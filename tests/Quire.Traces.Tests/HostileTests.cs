@@ -63,7 +63,7 @@ public sealed class HostileTests : IDisposable
             read += Try(changed, $"{kind}, seed {seed}, round {round}") ? 1 : 0;
         }
 
-        Assert.True(read > 10, $"only {read} of the {kind} files changed could be read at all");
+        Assert.True(read > 4, $"only {read} of the {kind} files changed could be read at all");
     }
 
     [Fact]

@@ -61,6 +61,12 @@ internal sealed unsafe class QuireRingInput : TraceInput
             EachSegment(now, isCounting: false, (at, usable) => TryTakeTexts(now, at, usable));
         }
 
+        if (_dictionary.Formats.Count == 0 && _dictionary.Damaged > 0)
+        {
+            // Every event would be of unknown kind, and "nothing is held" the answer.
+            throw new TraceFormatException(map.Path, -1, "not one format text of the recording's events can be understood.");
+        }
+
         Damaged(_dictionary.Damaged);
         _formats = new TraceEventFormat?[_dictionary.Formats.Count == 0 ? 0 : _dictionary.Formats.Max(static format => format.Id) + 1];
         foreach (TraceEventFormat format in _dictionary.Formats)
