@@ -17,7 +17,7 @@ public enum TraceDoubt
 public sealed class TraceCounter
 {
     /// <summary>Events that were overwritten by newer ones, or that the kernel says it lost.</summary>
-    public const string Lost = "events_lost";
+    public const string Lost = "lost_events";
 
     /// <summary>Places where events were lost, and how many is not known.</summary>
     public const string LostUnknown = "losses_of_unknown_size";
@@ -26,7 +26,7 @@ public sealed class TraceCounter
     public const string Dropped = "events_dropped_ring_full";
 
     /// <summary>Events of threads that had no ring.</summary>
-    public const string NoRing = "events_lost_no_ring";
+    public const string NoRing = "lost_events_no_ring";
 
     /// <summary>Fields that lie outside their event's bytes.</summary>
     public const string FieldOutside = "fields_outside_event";

@@ -33,7 +33,7 @@ public class ReportJsonTests
         Assert.Equal(["Demo.ForgetfulAuditor.Audit(ForgetfulAuditor.cs:31)", "Demo.Run(Demo.cs:8)", "(partial)"], holder.GetProperty("stack").EnumerateArray().Select(static frame => frame.GetString()));
         Assert.Equal(("pin", 1.0, "exact"), (holder.GetProperty("class").GetString(), holder.GetProperty("confidence").GetDouble(), holder.GetProperty("basis").GetString()));
         Assert.Equal(2, root.GetProperty("held_at_end").GetArrayLength());
-        Assert.Equal(0, root.GetProperty("data_quality").GetProperty("events_lost").GetInt64());
+        Assert.Equal(0, root.GetProperty("data_quality").GetProperty("lost_events").GetInt64());
         string[] counters = ["count_mismatches", "pages_seen_mid_life", "replay_missing", "replay_extra", "replay_differs"];
         Assert.Empty(counters.Except(Keys(root.GetProperty("data_quality"))));
     }
