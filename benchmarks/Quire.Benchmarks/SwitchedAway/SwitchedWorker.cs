@@ -42,10 +42,17 @@ internal static class SwitchedWorker
     private static bool Tracks()
     {
         using PageAllocator allocator = new();
-        using IDisposable tracking = Holders.Track();
-        Page page = allocator.Allocate();
-        bool found = Holders.Of(page).Entries.Count != 0;
-        page.Put();
-        return found;
+        try
+        {
+            using IDisposable tracking = Holders.Track();
+            Page page = allocator.Allocate();
+            bool found = Holders.Of(page).Entries.Count != 0;
+            page.Put();
+            return found;
+        }
+        catch (NotSupportedException)
+        {
+            return false;
+        }
     }
 }

@@ -25,6 +25,7 @@ public static unsafe class Holders
 
     /// <summary>Switches the ledger on until the result is disposed; switches may nest and overlap, the last one to go switches it off.</summary>
     /// <remarks>Costs some tens of nanoseconds a reference while on, and nothing measurable while off.</remarks>
+    /// <exception cref="NotSupportedException">Tracing is switched away in this application; the message names the switch.</exception>
     public static IDisposable Track()
     {
         Ledger.Start();

@@ -17,8 +17,9 @@ public sealed class RoomTests
     [Fact]
     public void A_room_uses_the_rooms_above_it_and_never_those_below()
     {
-        // What does not bind has no symbol and would be no use of anything. Bodies that the compiler's generators write (CS8795) are not here.
-        Assert.Empty(SourceModel.Quire.GetDiagnostics().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error && diagnostic.Id != "CS8795"));
+        // What does not bind has no symbol and would be no use of anything. Bodies that the compiler's generators write (CS8795), and what
+        // they would assign (CS0165, CS0170), are not here.
+        Assert.Empty(SourceModel.Quire.GetDiagnostics().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error && diagnostic.Id is not ("CS8795" or "CS0165" or "CS0170")));
         string[] broken = [.. Violations(SourceModel.Quire)];
         Assert.True(broken.Length == 0, $"{broken.Length} uses against the order of the rooms:{Environment.NewLine}{string.Join(Environment.NewLine, broken.Take(50))}");
     }

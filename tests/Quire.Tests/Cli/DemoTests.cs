@@ -74,6 +74,36 @@ public class DemoTests
         Assert.Equal("", call.Output);
     }
 
+    [Fact]
+    public void A_recorded_demo_is_blamed_on_the_forgetful_auditor_by_ticket_with_his_whole_stack()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"quire-{Guid.NewGuid():n}.qring");
+        try
+        {
+            using ChildProcess demo = Quire("demo", "--seconds", "1", "--record", path);
+            Assert.True(demo.WaitForExit(TimeSpan.FromSeconds(90)) == 0, demo.Output + demo.Error);
+            Assert.Contains($"next: quire blame {path}", demo.Output, StringComparison.Ordinal);
+
+            using ChildProcess blame = Quire("blame", path, "--json");
+            Assert.True(blame.WaitForExit(TimeSpan.FromSeconds(90)) == 1, blame.Output + blame.Error);
+            JsonElement report = JsonDocument.Parse(blame.Output).RootElement;
+            JsonElement busy = report.GetProperty("attempts").EnumerateArray().Single(static attempt => attempt.GetProperty("result").GetString() == "busy");
+            JsonElement page = Assert.Single(busy.GetProperty("busy_pages").EnumerateArray());
+            Assert.Equal(page.GetProperty("expected").GetInt32() + 1, page.GetProperty("count").GetInt32());
+            JsonElement holder = Assert.Single(page.GetProperty("holders").EnumerateArray());
+            Assert.Equal("exact", holder.GetProperty("basis").GetString());
+            Assert.Equal("auditor", holder.GetProperty("task").GetProperty("comm").GetString());
+            Assert.True(holder.GetProperty("released_ns").GetInt64() > holder.GetProperty("acquired_ns").GetInt64());
+            Assert.Contains("ForgetfulAuditor.Audit", holder.GetProperty("stack")[0].GetString(), StringComparison.Ordinal);
+            Assert.Contains("Thread.StartCallback", holder.GetProperty("stack").EnumerateArray().Last().GetString(), StringComparison.Ordinal);
+            Assert.Empty(report.GetProperty("held_at_end").EnumerateArray());
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     private static ChildProcess Quire(params string[] arguments) =>
         new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Path.Combine(AppContext.BaseDirectory, "Quire.Cli.dll"), .. arguments]);
 

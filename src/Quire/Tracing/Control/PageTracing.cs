@@ -57,10 +57,7 @@ public static class PageTracing
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
-        if (!TracingSupport.IsSupported)
-        {
-            throw new NotSupportedException($"Nothing can be recorded: tracing is switched away in this application ({TracingSupport.SwitchName} is false).");
-        }
+        TracingSupport.ThrowIfNot();
 
         // Outside the lock: it may be what makes the event source, and so runs a listener's code.
         TracingStart.Prepare();

@@ -21,7 +21,8 @@ namespace Quire;
 /// </remarks>
 internal static class TraceAdmission
 {
-    internal const int MaximumSampleEvery = 1_000_000_000;
+    /// <summary>What the weight of a ledger record can hold.</summary>
+    internal const int MaximumSampleEvery = (1 << 24) - 1;
 
     private static Rules? s_rules;
     private static uint s_lastEpoch;

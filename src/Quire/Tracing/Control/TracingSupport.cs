@@ -17,4 +17,13 @@ internal static class TracingSupport
     /// <summary>False where the application was built or started without tracing.</summary>
     [FeatureSwitchDefinition(SwitchName)]
     internal static bool IsSupported => s_isSupported;
+
+    /// <exception cref="NotSupportedException">Tracing is switched away.</exception>
+    internal static void ThrowIfNot()
+    {
+        if (!IsSupported)
+        {
+            throw new NotSupportedException($"Nothing can be recorded: tracing is switched away in this application ({SwitchName} is false).");
+        }
+    }
 }

@@ -52,8 +52,11 @@ internal static class Ledger
     internal static int NewScope() => LedgerScope.New();
 
     /// <summary>Turns tracking on. Calls nest: it stays on until as many calls of <see cref="Stop"/> followed.</summary>
+    /// <exception cref="NotSupportedException">Tracing is switched away.</exception>
     internal static void Start()
     {
+        // A scope that finds no leak because nobody looks would be worse than none.
+        TracingSupport.ThrowIfNot();
         lock (s_switch)
         {
             if (s_users++ == 0)

@@ -160,7 +160,7 @@ public sealed class RecordingTests : IDisposable
     [Fact]
     public void A_thread_that_gets_no_ring_loses_its_events_counted_until_a_dead_one_leaves_it_a_ring()
     {
-        using TraceSession session = TraceSession.Start(_folder.Options with { RingBytes = 512 << 10, MaximumBytes = 1 << 20 });
+        using TraceSession session = TraceSession.Start(_folder.Options with { RingBytes = 8 << 20, MaximumBytes = 15 << 20 });
         using SemaphoreSlim hasRing = new(0);
         using SemaphoreSlim mayEnd = new(0);
         Thread first = new(() =>
@@ -168,7 +168,8 @@ public sealed class RecordingTests : IDisposable
             ProofEvent.Write(1, 0);
             hasRing.Release();
             mayEnd.Wait();
-        });
+        })
+        { IsBackground = true };
         first.Start();
         hasRing.Wait();
         const int Poor = 100;
