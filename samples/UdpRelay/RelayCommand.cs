@@ -76,7 +76,7 @@ internal static class RelayCommand
         }
 
         // The ledger costs some 40 ns a datagram beside microseconds of system calls, and without it a leak has no name.
-        using IDisposable ledger = PageTracing.IsSupported ? Holders.Track() : null;
+        using IDisposable? ledger = PageTracing.IsSupported ? Holders.Track() : null;
         Relay relay;
         try
         {

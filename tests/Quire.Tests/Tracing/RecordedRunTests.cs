@@ -49,6 +49,29 @@ public sealed class RecordedRunTests : IDisposable
     });
 
     [Fact]
+    public void A_recording_that_begins_and_ends_while_threads_are_at_work_replays_but_for_what_was_under_way() => Trial.Seeded(random =>
+    {
+        using RecordedWorkload work = new();
+        work.Run(Threads, 500, random.Next());
+        int seed = random.Next();
+        Thread busy = new(() => work.Run(Threads, 20_000, seed)) { IsBackground = true };
+        busy.Start();
+        for (int round = 0; round < 4; round++)
+        {
+            using PageTracingSession session = PageTracing.Start(Options(64 << 20, stacks: false));
+            Thread.Sleep(random.Next(5, 60));
+            session.Stop();
+            Assert.Equal(0, session.Lost);
+
+            // What each thread was in the midst of when the flags changed may have passed them before.
+            AssertPerfect(1, underWay: Threads);
+            File.Delete(_path);
+        }
+
+        busy.Join();
+    });
+
+    [Fact]
     public void With_events_lost_the_answer_is_the_last_snapshot_and_the_difference_is_flagged() => Trial.Seeded(random =>
     {
         using RecordedWorkload work = new();
@@ -100,12 +123,12 @@ public sealed class RecordedRunTests : IDisposable
 
     private PageTracingOptions Options(long ringBytes, bool stacks) => new() { Path = _path, RingBytes = ringBytes, MaximumBytes = 16 * ringBytes + (64 << 20), Stacks = stacks };
 
-    private void AssertPerfect(int holders)
+    private void AssertPerfect(int holders, int underWay = 0)
     {
         using TraceInput input = TraceInput.Open(_path);
         StatReport stat = TraceAnalysis.Stat(input, null);
         Assert.True(holders > 0 && stat.Events["holder_take"] > 0);
-        string[] flaws = [.. stat.DataQuality.Where(static counter => counter.Value != 0 && counter.Key is not ("pages_seen_mid_life" or "holder_events_unmatched")).Select(static counter => $"{counter.Key} {counter.Value}")];
+        string[] flaws = [.. stat.DataQuality.Where(counter => counter.Value > (counter.Key is "count_mismatches" or "page_counts_differ" ? underWay : 0) && counter.Key is not ("pages_seen_mid_life" or "holder_events_unmatched")).Select(static counter => $"{counter.Key} {counter.Value}")];
         Assert.True(flaws.Length == 0, string.Join(", ", flaws));
     }
 
