@@ -8,17 +8,17 @@ internal static unsafe partial class NativeThunk
     // push rbp; mov rbp, rsi; call rdi; pop rbp; ret
     private static readonly byte[] s_garbage = [0x55, 0x48, 0x89, 0xF5, 0xFF, 0xD7, 0x5D, 0xC3];
 
-    // push rbp; mov rbp, rsp; mov rsp, rsi; call rdi; mov rsp, rbp; pop rbp; ret
-    private static readonly byte[] s_fibre = [0x55, 0x48, 0x89, 0xE5, 0x48, 0x89, 0xF4, 0xFF, 0xD7, 0x48, 0x89, 0xEC, 0x5D, 0xC3];
+    // push rbp; push rbx; mov rbx, rsp; mov rsp, rsi; mov rbp, rdx; call rdi; mov rsp, rbx; pop rbx; pop rbp; ret
+    private static readonly byte[] s_fibre = [0x55, 0x53, 0x48, 0x89, 0xE3, 0x48, 0x89, 0xF4, 0x48, 0x89, 0xD5, 0xFF, 0xD7, 0x48, 0x89, 0xDC, 0x5B, 0x5D, 0xC3];
 
     private static readonly delegate* unmanaged<delegate* unmanaged<int>, ulong, int> s_callWith = (delegate* unmanaged<delegate* unmanaged<int>, ulong, int>)Make(s_garbage);
-    private static readonly delegate* unmanaged<delegate* unmanaged<int>, ulong, int> s_callOn = (delegate* unmanaged<delegate* unmanaged<int>, ulong, int>)Make(s_fibre);
+    private static readonly delegate* unmanaged<delegate* unmanaged<int>, ulong, ulong, int> s_callOn = (delegate* unmanaged<delegate* unmanaged<int>, ulong, ulong, int>)Make(s_fibre);
 
     /// <summary>Calls back with a frame register that holds anything.</summary>
     internal static int CallWith(ulong frameRegister, delegate* unmanaged<int> callback) => s_callWith(callback, frameRegister);
 
-    /// <summary>Calls back on a stack that ends at an address, a multiple of 16.</summary>
-    internal static int CallOn(ulong stack, delegate* unmanaged<int> callback) => s_callOn(callback, stack);
+    /// <summary>Calls back on a stack that ends at an address, a multiple of 16, with a frame register that holds anything.</summary>
+    internal static int CallOn(ulong stack, ulong frameRegister, delegate* unmanaged<int> callback) => s_callOn(callback, stack, frameRegister);
 
     [LibraryImport("libc", EntryPoint = "qsort")]
     internal static partial void Sort(void* items, nuint count, nuint size, delegate* unmanaged<void*, void*, int> compare);
@@ -39,5 +39,5 @@ internal static unsafe partial class NativeThunk
     }
 
     [LibraryImport("libc", EntryPoint = "mprotect")]
-    private static partial int Protect(void* address, nuint bytes, int protection);
+    internal static partial int Protect(void* address, nuint bytes, int protection);
 }

@@ -1,4 +1,6 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Xunit;
 
 namespace Quire.Tests.Tracing.Stacks;
@@ -211,17 +213,23 @@ public class StackCaptureTests
     [Fact]
     public void An_interrupt_that_comes_meanwhile_is_kept()
     {
-        Exception? failure = null;
-        Thread thread = new(() => failure = Record.Exception(() =>
+        // An interrupt is thrown where a thread waits: at a lock that a capture below native code needs, and that another thread holds for a while.
+        Lock gate = (Lock)typeof(NativeCode).GetField("s_gate", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!;
+        bool interrupted = false;
+        s_number = 0;
+        Thread thread = new(() =>
         {
             Thread.CurrentThread.Interrupt();
-            uint number = StackCapture.Take(Site + 77);
-            Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(1000));
-            Assert.Equal(Site + 77, StackDepot.SiteOf(number));
-        }));
+            SortTwo();
+            interrupted = Record.Exception(() => Thread.Sleep(1000)) is ThreadInterruptedException;
+        });
+        gate.Enter();
         thread.Start();
+        Thread.Sleep(300);
+        gate.Exit();
         thread.Join();
-        Assert.Null(failure);
+        Assert.Equal(Site + 77, StackDepot.SiteOf(s_number));
+        Assert.True(interrupted);
     }
 
     [Fact]
@@ -289,6 +297,23 @@ public class StackCaptureTests
         }
 
         return number;
+    }
+
+    private static unsafe void SortTwo()
+    {
+        int* items = stackalloc int[2];
+        NativeThunk.Sort(items, 2, sizeof(int), &TakeInSort);
+    }
+
+    [UnmanagedCallersOnly]
+    private static unsafe int TakeInSort(void* left, void* right)
+    {
+        for (int i = 0; i < 1; i++)
+        {
+            s_number = StackCapture.Take(Site + 77);
+        }
+
+        return 0;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

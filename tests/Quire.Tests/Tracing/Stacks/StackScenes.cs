@@ -64,13 +64,18 @@ public unsafe class StackScenes
     public void A_stack_outside_the_threads_own()
     {
         const int Size = 1 << 20;
-        byte* fibre = (byte*)NativeThunk.Map(null, Size, 3, 0x22, -1, 0);
+
+        // Below all thread stacks.
+        byte* fibre = (byte*)NativeThunk.Map((void*)0x10_0000_0000, Size, 3, 0x22, -1, 0);
         Assert.True((nint)fibre != -1);
 
-        // What lies above and below is not mapped, or is something else's.
+        // The frame register leads up, below the end of the thread's stack, to where nothing may be read.
+        byte* end = fibre + (Size / 2);
+        Assert.Equal(0, NativeThunk.Protect(end, Size / 2, 0));
         for (int i = 0; i < 100; i++)
         {
-            Assert.Equal(5, NativeThunk.CallOn((ulong)(fibre + Size - 64), &OnFibre));
+            StackOracle.Check();
+            Assert.Equal(5, NativeThunk.CallOn((ulong)end - 64, (ulong)end + 64, &OnFibre));
         }
 
         StackOracle.Check();
