@@ -6,7 +6,11 @@ internal sealed partial class HolderReplay
     /// <summary>The ledger's clock is right to 20 ms; what differs by more was taken at another time.</summary>
     private const long ClockTolerance = 100_000_000;
 
-    private long _endBegan = long.MaxValue;
+    /// <summary>Tickets that ended after the snapshot of the end began: it may have them still.</summary>
+    private readonly HashSet<uint> _endedLate = [];
+
+    /// <summary>When the snapshot of the end began; what events changed since is newer than it.</summary>
+    internal long EndBegan { get; set; } = long.MaxValue;
 
     /// <summary>No more events come: settles what is on record.</summary>
     /// <param name="hasEndSnapshot">A complete snapshot of the end is there: whoever is not in it is gone.</param>
@@ -14,7 +18,7 @@ internal sealed partial class HolderReplay
     /// <param name="isPageOver">Whether a page is known to be freed.</param>
     internal void Finish(bool hasEndSnapshot, long end, Func<PageKey, bool> isPageOver)
     {
-        long since = Math.Min(_endBegan, end);
+        long since = Math.Min(EndBegan, end);
         foreach (int slot in _slotOf.Values.ToArray())
         {
             ref Holding holding = ref _holdings[slot];
@@ -55,10 +59,15 @@ internal sealed partial class HolderReplay
 
     private void CompareAtEnd(in TraceRecord record, EventShape shape)
     {
-        _endBegan = Math.Min(_endBegan, record.Time);
         Holding truth = ReadState(record, shape);
-        if (truth.Ticket == 0)
+        if (truth.Ticket == 0 || _endedLate.Contains(truth.Ticket))
         {
+            return;
+        }
+
+        if (_slotOf.TryGetValue(truth.Ticket, out int newer) && _holdings[newer].Changed >= EndBegan)
+        {
+            _holdings[newer].IsConfirmed = true;
             return;
         }
 

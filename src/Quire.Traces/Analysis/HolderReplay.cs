@@ -149,6 +149,7 @@ internal sealed partial class HolderReplay
 
         slot = Reserve();
         _holdings[slot] = holding;
+        _holdings[slot].Changed = time;
         _slotOf.Add(holding.Ticket, slot);
         Link(slot);
         foreach (IHolderListener listener in _listeners)
@@ -173,9 +174,15 @@ internal sealed partial class HolderReplay
         int left = shape.Int(record, EventField.References);
         int remaining = shape.Int(record, EventField.Remaining);
         ref Holding holding = ref _holdings[slot];
+        holding.Changed = record.Time;
         HolderLeave leave = new(record.Time, record.Pid, _origins.Of(record, shape), left);
         if (remaining <= 0)
         {
+            if (record.Time >= EndBegan)
+            {
+                _endedLate.Add(holding.Ticket);
+            }
+
             // Ends now, even if releases stamped late are still to come; those find nothing and change nothing.
             End(slot, leave with { References = holding.References });
             return;
@@ -232,6 +239,7 @@ internal sealed partial class HolderReplay
 
     private void Changed(in Holding before, int slot, long time)
     {
+        _holdings[slot].Changed = time;
         foreach (IHolderListener listener in _listeners)
         {
             listener.Changed(before, _holdings[slot], time);

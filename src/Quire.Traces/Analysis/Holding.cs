@@ -27,6 +27,9 @@ internal struct Holding
     internal int TouchedPid;
     internal int TouchedOrigin;
 
+    /// <summary>Time of the last event about it.</summary>
+    internal long Changed;
+
     /// <summary>Somebody wants to hear when it ends.</summary>
     internal bool IsWatched;
 

@@ -36,5 +36,8 @@ internal struct PageLife
 
     /// <summary>When it was freed; meaningful once it is not live.</summary>
     internal long Ended;
+
+    /// <summary>Time of the last event about it.</summary>
+    internal long Changed;
     internal CountBalance Count;
 }

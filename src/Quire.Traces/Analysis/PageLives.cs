@@ -26,6 +26,9 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
     private readonly TraceCounter _extra = quality.Counter("pages_gone_unseen", TraceDoubt.Loss,
         "Pages that live by the events and are not in the snapshot at the end: their free is missing.");
 
+    /// <summary>When the snapshot of the end began; what events changed since is newer than it.</summary>
+    internal long EndBegan { get; set; } = long.MaxValue;
+
     /// <summary>Lives that began, were first seen, or ended.</summary>
     internal long Seen { get; private set; }
 
@@ -119,7 +122,7 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
             }
 
             Mismatch(life.Count.GiveUp());
-            if (hasEndSnapshot && hasLoss && !life.IsConfirmed)
+            if (hasEndSnapshot && hasLoss && !life.IsConfirmed && life.Changed < EndBegan)
             {
                 _extra.Value++;
                 life.IsLive = false;
@@ -188,6 +191,7 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
         isLate = exists && (page.Generation < life.Generation || (page.Generation == life.Generation && !life.IsLive));
         if (isLate)
         {
+            life.Changed = record.Snapshot == TraceSnapshot.None ? record.Time : life.Changed;
             return ref life;
         }
 
@@ -205,6 +209,11 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
             {
                 _midLife.Value++;
             }
+        }
+
+        if (record.Snapshot == TraceSnapshot.None)
+        {
+            life.Changed = record.Time;
         }
 
         if (!life.IsOrderKnown && shape.Has(EventField.Order))
@@ -256,6 +265,7 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
     {
         life.IsLive = false;
         life.Ended = time;
+        life.Changed = time;
         if (!life.Count.IsBegun || life.Count.IsWholeLife)
         {
             return;
@@ -316,6 +326,11 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
     {
         PageKey page = shape.Page(record);
         bool isEnd = record.Snapshot == TraceSnapshot.End;
+        if (isEnd && IsNewer(page, record, shape))
+        {
+            return;
+        }
+
         ref PageLife life = ref Slot(page, record, shape, begins: false, out bool isLate);
         if (isLate)
         {
@@ -349,6 +364,25 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
 
         life.HasReserve |= shape.Int(record, EventField.Bias) > 0;
         life.Migratetype = shape.Int(record, EventField.Mt, life.Migratetype);
+    }
+
+    // Events came since the snapshot began: they know better than it. True if it is so.
+    private bool IsNewer(PageKey page, in TraceRecord record, EventShape shape)
+    {
+        ref PageLife life = ref CollectionsMarshal.GetValueRefOrNullRef(_lives, page.Pfn);
+        if (Unsafe.IsNullRef(ref life) || life.Changed < EndBegan)
+        {
+            return false;
+        }
+
+        if (life.IsLive && life.Generation == page.Generation)
+        {
+            life.IsConfirmed = true;
+            life.Bias = shape.Int(record, EventField.Bias);
+            life.Order = (byte)Math.Clamp(shape.Signed(record, EventField.Order), 0, 32);
+        }
+
+        return true;
     }
 
     // Of a life that is over: what does not add up, or does not end at 0, lacks events.

@@ -94,6 +94,7 @@ internal sealed class TracePass
     internal void Run(IProgress<long>? progress)
     {
         TraceSource source = Input.Source;
+        SnapshotRecords atEnd = new();
         long? begin = Number(source, "begin");
         Activity.Start = begin ?? 0;
         while (Input.TryRead(out TraceRecord record))
@@ -124,9 +125,24 @@ internal sealed class TracePass
                 continue;
             }
 
+            if (record.Snapshot == TraceSnapshot.End)
+            {
+                Lives.EndBegan = Replay.EndBegan = Math.Min(Replay.EndBegan, record.Time);
+                atEnd.Add(record);
+                continue;
+            }
+
             Lives.Observe(record, shape);
             Replay.Observe(record, shape);
             Attempts.Observe(record, shape);
+        }
+
+        for (int i = 0; i < atEnd.Count; i++)
+        {
+            TraceRecord record = atEnd[i, Input];
+            EventShape shape = Shapes.Of(record.Format);
+            Lives.Observe(record, shape);
+            Replay.Observe(record, shape);
         }
 
         CountThread(-1);
