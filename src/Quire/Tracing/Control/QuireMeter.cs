@@ -6,6 +6,10 @@ namespace Quire;
 /// <remarks>
 /// Figures that exist anyway are read when somebody collects; nothing is counted twice. The few that are counted here cost a load and a branch while nobody listens, and, as all
 /// counters of .NET, count from when somebody began to.
+/// <para>
+/// A listener's exceptions are its own. Other than an event source, a meter lets them through to who reports, who was perhaps just given a range that would be lost, or is on a thread of
+/// the pool, where the process would end. So they end here: one thrown at a measurement costs the measurement, one thrown at an instrument's publication costs the instrument.
+/// </para>
 /// </remarks>
 internal static class QuireMeter
 {
@@ -16,17 +20,19 @@ internal static class QuireMeter
 
     private static readonly Meter s_meter = new(Name, typeof(QuireMeter).Assembly.GetName().Version?.ToString(3));
 
-    private static readonly Counter<long> s_limitReached = s_meter.CreateCounter<long>(
-        "quire.pages.limit_reached", "{allocation}", "Allocations that failed because the allocator's limit was reached.");
+    private static readonly Counter<long>? s_limitReached = Make(static () => s_meter.CreateCounter<long>(
+        "quire.pages.limit_reached", "{allocation}", "Allocations that failed because the allocator's limit was reached."));
 
-    private static readonly Counter<long> s_bugs = s_meter.CreateCounter<long>("quire.pages.bugs", "{bug}", "Misuses found.");
+    private static readonly Counter<long>? s_bugs = Make(static () => s_meter.CreateCounter<long>("quire.pages.bugs", "{bug}", "Misuses found."));
 
-    private static readonly Counter<long> s_attempts = s_meter.CreateCounter<long>(
-        "quire.contiguous.attempts", "{allocation}", "Contiguous allocations that ended, either way.");
+    private static readonly Counter<long>? s_attempts = Make(static () => s_meter.CreateCounter<long>(
+        "quire.contiguous.attempts", "{allocation}", "Contiguous allocations that ended, either way."));
 
-    private static readonly Counter<long> s_failures = s_meter.CreateCounter<long>("quire.contiguous.failures", "{allocation}", "Contiguous allocations that failed.");
+    private static readonly Counter<long>? s_failures = Make(static () => s_meter.CreateCounter<long>(
+        "quire.contiguous.failures", "{allocation}", "Contiguous allocations that failed."));
 
-    private static readonly Histogram<double> s_duration = s_meter.CreateHistogram<double>("quire.contiguous.duration", "s", "How long contiguous allocations took.");
+    private static readonly Histogram<double>? s_duration = Make(static () => s_meter.CreateHistogram<double>(
+        "quire.contiguous.duration", "s", "How long contiguous allocations took."));
 
     static QuireMeter()
     {
@@ -37,40 +43,80 @@ internal static class QuireMeter
         Pages("quire.pages.decommitted", "Bytes of free pages given back to the system.", static pages => pages.Decommitted);
         Pages("quire.pages.retired", "Bytes of pages kept out of use.", static pages => pages.Retired);
 
-        s_meter.CreateObservableUpDownCounter("quire.ledger.holders", static () => Live(), "{holder}", "Holders on record. While a recording is sampled, one in so many is: multiply by the sample.");
-        s_meter.CreateObservableCounter("quire.ledger.untracked", static () => Ledger.Untracked, "{reference}", "References that got no record, because the ledger was full.");
-        s_meter.CreateObservableUpDownCounter("quire.ledger.memory", static () => Ledger.Bytes, "By", "Memory of the ledger's records.");
+        Make(static () => s_meter.CreateObservableUpDownCounter("quire.ledger.holders", static () => Live(), "{holder}", "Holders on record. While a recording is sampled, one in so many is: multiply by the sample."));
+        Make(static () => s_meter.CreateObservableCounter("quire.ledger.untracked", static () => Ledger.Untracked, "{reference}", "References that got no record, because the ledger was full."));
+        Make(static () => s_meter.CreateObservableUpDownCounter("quire.ledger.memory", static () => Ledger.Bytes, "By", "Memory of the ledger's records."));
 
-        s_meter.CreateObservableCounter("quire.tracing.events", static () => PageTracing.Totals().Written, "{event}", "Events written by recordings.");
-        s_meter.CreateObservableCounter("quire.tracing.lost", static () => PageTracing.Totals().Lost, "{event}", "Events that recordings lost: overwritten, or without room.");
-        s_meter.CreateObservableUpDownCounter("quire.tracing.recordings", static () => PageTracing.IsRecording ? 1 : 0, "{recording}", "Recordings that run.");
+        Make(static () => s_meter.CreateObservableCounter("quire.tracing.events", static () => PageTracing.Totals().Written, "{event}", "Events written by recordings."));
+        Make(static () => s_meter.CreateObservableCounter("quire.tracing.lost", static () => PageTracing.Totals().Lost, "{event}", "Events that recordings lost: overwritten, or without room."));
+        Make(static () => s_meter.CreateObservableUpDownCounter("quire.tracing.recordings", static () => PageTracing.IsRecording ? 1 : 0, "{recording}", "Recordings that run."));
     }
 
     /// <summary>Makes the meter, so that listeners see its instruments.</summary>
     internal static void Prepare() => _ = s_meter.Name;
 
-    internal static void LimitReached(string allocator) => s_limitReached.Add(1, new KeyValuePair<string, object?>(AllocatorTag, allocator));
+    internal static void LimitReached(string allocator) => Add(s_limitReached, new KeyValuePair<string, object?>(AllocatorTag, allocator));
 
-    internal static void PageBug() => s_bugs.Add(1);
+    internal static void PageBug() => Add(s_bugs);
 
     internal static void ContiguousFinished(string area, TimeSpan duration, string? reason)
     {
         KeyValuePair<string, object?> name = new(AreaTag, area);
-        s_attempts.Add(1, name);
+        Add(s_attempts, name);
         if (reason is null)
         {
-            s_duration.Record(duration.TotalSeconds, name);
+            Record(duration, name);
         }
         else
         {
             KeyValuePair<string, object?> error = new(ErrorTag, reason);
-            s_failures.Add(1, name, error);
-            s_duration.Record(duration.TotalSeconds, name, error);
+            Add(s_failures, name, error);
+            Record(duration, name, error);
         }
     }
 
+#pragma warning disable CA1031 // Whatever a listener throws, it is not the reporter's: see the remarks.
+    private static void Add(Counter<long>? counter, params ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        try
+        {
+            counter?.Add(1, tags);
+        }
+        catch (Exception)
+        {
+            // A measurement less.
+        }
+    }
+
+    private static void Record(TimeSpan duration, params ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        try
+        {
+            s_duration?.Record(duration.TotalSeconds, tags);
+        }
+        catch (Exception)
+        {
+            // A measurement less.
+        }
+    }
+
+    private static T? Make<T>(Func<T> make)
+        where T : class
+    {
+        try
+        {
+            return make();
+        }
+        catch (Exception)
+        {
+            // An instrument less.
+            return null;
+        }
+    }
+#pragma warning restore CA1031
+
     private static void Pages(string name, string description, Func<PageMetrics, long> value) =>
-        s_meter.CreateObservableUpDownCounter(name, () => Measure(value), "By", description);
+        Make(() => s_meter.CreateObservableUpDownCounter(name, () => Measure(value), "By", description));
 
     /// <summary>One measurement a name: of two with the same tags a collector keeps the last, and two allocators may bear the default name.</summary>
     private static IEnumerable<Measurement<long>> Measure(Func<PageMetrics, long> value) =>
