@@ -12,7 +12,8 @@ namespace Quire;
 /// </remarks>
 internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
 {
-    private readonly Lock _namesGate = new();
+    // Entered uninterrupted: the first record of a thread is made after its reference was counted.
+    private readonly object _namesGate = new();
     private readonly Dictionary<uint, Named> _names = [];
     private SpinGate _seatsGate;    // guards additions; walking needs no gate, for seats are never removed
     private Seat? _seats;
@@ -39,7 +40,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
     {
         get
         {
-            lock (_namesGate)
+            using (Uninterrupted.Enter(_namesGate))
             {
                 return _names.Count;
             }
@@ -86,7 +87,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
     /// <summary>The managed and the system's id and the name behind a thread's number; id 0 if it is not known.</summary>
     internal (int Id, int SystemId, string? Name) NameOf(uint number)
     {
-        lock (_namesGate)
+        using (Uninterrupted.Enter(_namesGate))
         {
             return _names.TryGetValue(number, out Named named) ? (named.Id, named.SystemId, named.Name) : (0, 0, null);
         }
@@ -138,7 +139,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
     {
         bool sweep;
         uint number;
-        lock (_namesGate)
+        using (Uninterrupted.Enter(_namesGate))
         {
             number = ++_lastNumber;
             _names.Add(number, new Named(me.ManagedThreadId, TraceFileCalls.Current?.ThreadId ?? 0, me.Name, IsDead: false));
@@ -158,7 +159,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
     {
         if (seat.Owner is { } dead)
         {
-            lock (_namesGate)
+            using (Uninterrupted.Enter(_namesGate))
             {
                 _ = _names.TryGetValue(seat.Ring->Thread, out Named known);
                 _names[seat.Ring->Thread] = new Named(dead.ManagedThreadId, known.SystemId, dead.Name, IsDead: true);
@@ -172,7 +173,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
     private void Sweep()
     {
         HashSet<uint> unused = [];
-        lock (_namesGate)
+        using (Uninterrupted.Enter(_namesGate))
         {
             foreach ((uint number, Named named) in _names)
             {
@@ -191,7 +192,7 @@ internal sealed unsafe class LedgerThreads(LedgerRecords records, uint store)
             unused.Remove(Atomic.LoadAcquire(ref record->LastThread));
         }
 
-        lock (_namesGate)
+        using (Uninterrupted.Enter(_namesGate))
         {
             foreach (uint number in unused)
             {

@@ -19,7 +19,8 @@ internal static class TextTable
 
     internal const int MaximumTexts = 1 << 20;
 
-    private static readonly Lock s_gate = new();
+    // Entered uninterrupted: who numbers a text may have taken a reference or a range that nobody else knows of yet.
+    private static readonly object s_gate = new();
     private static readonly Dictionary<string, uint> s_numbers = [];
     private static readonly List<string> s_texts = [];
 
@@ -35,7 +36,7 @@ internal static class TextTable
     /// <summary>The number of a text, the same each time; 0 where there are too many. A lock and a look-up by content (some 40 ns): keep the number.</summary>
     internal static uint NumberOf(string text)
     {
-        lock (s_gate)
+        using (Uninterrupted.Enter(s_gate))
         {
             if (!s_numbers.TryGetValue(text, out uint number))
             {
@@ -67,7 +68,7 @@ internal static class TextTable
             return number == 0 || number > CallSiteTable.Last ? "" : CallSiteTable.SiteOf(number).ToString();
         }
 
-        lock (s_gate)
+        using (Uninterrupted.Enter(s_gate))
         {
             return number - First < s_texts.Count ? s_texts[(int)(number - First)] : "";
         }
@@ -123,7 +124,7 @@ internal static class TextTable
 
         CallSiteTable.Replay(sink);
         string[] texts;
-        lock (s_gate)
+        using (Uninterrupted.Enter(s_gate))
         {
             texts = [.. s_texts];
         }

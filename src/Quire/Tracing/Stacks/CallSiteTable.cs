@@ -25,7 +25,8 @@ internal static class CallSiteTable
     private const int MaximumProbes = 16;
     private const int TailStart = 7;
 
-    private static readonly Lock s_gate = new();
+    // Entered uninterrupted: who numbers a site may be in the midst of taking a reference.
+    private static readonly object s_gate = new();
     private static readonly Dictionary<CallSite, Known> s_byContent = [];
     private static Entry?[] s_entries = new Entry?[1024];
     private static int s_entryCount;
@@ -55,7 +56,7 @@ internal static class CallSiteTable
     /// <summary>The site with a number; the unknown site for a number never given out.</summary>
     internal static CallSite SiteOf(uint number)
     {
-        lock (s_gate)
+        using (Uninterrupted.Enter(s_gate))
         {
             return number < s_sites.Length ? s_sites[number] : default;
         }
@@ -65,7 +66,7 @@ internal static class CallSiteTable
     internal static void Replay(ITextSink sink)
     {
         CallSite[] sites;
-        lock (s_gate)
+        using (Uninterrupted.Enter(s_gate))
         {
             sites = s_sites[..((int)s_last + 1)];
         }
@@ -117,7 +118,7 @@ internal static class CallSiteTable
 
     private static uint Intern(string file, int line, string member)
     {
-        lock (s_gate)
+        using (Uninterrupted.Enter(s_gate))
         {
             CallSite site = new(file, line, member);
             if (!s_byContent.TryGetValue(site, out Known? known))
