@@ -23,6 +23,7 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     private ushort _id;
     private readonly uint _nameNumber;
     private bool _disposed;
+    private bool _isMade;
 
     /// <summary>Makes an allocator; no memory is reserved before the first allocation.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The limit is below one section of 4 MiB.</exception>
@@ -44,6 +45,9 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         }
 
         _trimmer = new PageTrimmer(this);
+
+        // Happens before: who finds the allocator by its number, enrolled above, and sees it made, sees all its parts.
+        Volatile.Write(ref _isMade, true);
         TracingNotices.AllocatorCreated(Name, LimitBytes);
     }
 
@@ -63,6 +67,9 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
     internal BuddyZone Zone { get; }
 
     internal PageSections Sections { get; }
+
+    /// <summary>False while the constructor runs: its number is known before it is whole.</summary>
+    internal bool IsMade => Volatile.Read(ref _isMade);
 
     internal bool IsDisposed => Volatile.Read(ref _disposed);
 

@@ -72,5 +72,5 @@ internal static unsafe class PageAllocators
         }
     }
 
-    private static IEnumerable<PageAllocator> All() => PageOwners.Allocators.All().OfType<PageAllocator>();
+    private static IEnumerable<PageAllocator> All() => PageOwners.Allocators.All().OfType<PageAllocator>().Where(static allocator => allocator.IsMade);
 }
