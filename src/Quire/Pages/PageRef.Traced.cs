@@ -65,6 +65,12 @@ public partial struct PageRef
         bool done = AddUnless(head, references, unless, out count);
         if (added.Pfn != 0 && (isTold || !done))
         {
+            if (done)
+            {
+                // Who owned nothing may have read another page than the one that got the reference; from here on it stays what it is.
+                added = PageRefEvents.Of(head, origin, 0, asked);
+            }
+
             PageRefEvents.ModUnless(ref added, references, unless, count, done);
         }
 

@@ -33,6 +33,7 @@ internal sealed unsafe partial class LedgerStore
             return;
         }
 
+        PrepareEvents();
         ref SpinGate gate = ref Chain(identity);
         gate.Enter();
         DropForeign(ref head, identity, origin);
@@ -48,6 +49,7 @@ internal sealed unsafe partial class LedgerStore
     {
         ArgumentOutOfRangeException.ThrowIfNegative(references);
         uint thread = CurrentRing()->Thread;
+        PrepareEvents();
         int left = references;
         ref SpinGate gate = ref Chain(identity);
         gate.Enter();
@@ -86,11 +88,21 @@ internal sealed unsafe partial class LedgerStore
     internal int ForgetRaw(ref uint head, ulong identity, uint origin)
     {
         _ = CurrentRing();
+        PrepareEvents();
         ref SpinGate gate = ref Chain(identity);
         gate.Enter();
         int forgotten = DropChain(ref head, origin);
         gate.Exit();
         return forgotten;
+    }
+
+    // Events are written under the gate, which must not be held while a thread gets its ring: that takes locks and a part of the file.
+    private void PrepareEvents()
+    {
+        if (Traces)
+        {
+            TraceRings.Prepare();
+        }
     }
 
     // All records of a chain are of one page: a chain of an earlier generation of the frame, whose counts did not pair, goes before

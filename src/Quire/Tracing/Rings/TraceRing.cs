@@ -47,6 +47,9 @@ internal unsafe struct TraceRing
         return ring;
     }
 
+    /// <summary>Whether the owner may write; it may be closed the moment after.</summary>
+    internal bool IsOpen => Atomic.LoadAcquire(ref _open) != 0;
+
     /// <summary>Owner only. Writes an event, or counts it as lost. False where the ring is closed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryWrite<T>(Tracepoint id, ref T e, long time)

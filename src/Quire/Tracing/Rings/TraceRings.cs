@@ -29,6 +29,16 @@ internal static unsafe class TraceRings
         }
     }
 
+    /// <summary>Opens the calling thread's ring, so that an event written under a gate right after this need not.</summary>
+    internal static void Prepare()
+    {
+        TraceRing* ring = t_ring;
+        if (ring == null || !ring->IsOpen)
+        {
+            _ = TraceThreads.TryEnter();
+        }
+    }
+
     /// <summary>The thread's first event in this recording.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void WriteFirst<T>(Tracepoint id, ref T e)
