@@ -25,6 +25,8 @@ public sealed class PageLeakScope : IDisposable
 
     /// <summary>Begins a scope of the calling flow.</summary>
     /// <param name="grace">How long <see cref="Dispose"/> waits for references that other threads are about to drop; none if default.</param>
+    /// <exception cref="InvalidOperationException">A sampled or filtered recording runs, so most leaks would not be on record.</exception>
+    /// <exception cref="NotSupportedException">Tracing is switched away: no leak could be found.</exception>
     public PageLeakScope(TimeSpan grace = default)
         : this(null, grace)
     {
@@ -33,11 +35,13 @@ public sealed class PageLeakScope : IDisposable
     /// <summary>Begins a scope on one allocator.</summary>
     /// <param name="allocator">Whose pages; null for the scope of the calling flow.</param>
     /// <param name="grace">How long <see cref="Dispose"/> waits for references that other threads are about to drop; none if default.</param>
+    /// <exception cref="InvalidOperationException">A sampled or filtered recording runs, so most leaks would not be on record.</exception>
+    /// <exception cref="NotSupportedException">Tracing is switched away: no leak could be found.</exception>
     public PageLeakScope(PageAllocator? allocator, TimeSpan grace = default)
     {
         _allocator = allocator;
         _grace = grace;
-        _tracking = Holders.Track();
+        _tracking = Holders.TrackWhole();
         _outer = Ledger.CurrentScope;
         if (allocator is null)
         {

@@ -24,13 +24,23 @@ public static unsafe class Holders
     public static bool IsTracking => Tracking.Active;
 
     /// <summary>Switches the ledger on until the result is disposed; switches may nest and overlap, the last one to go switches it off.</summary>
-    /// <remarks>Costs some tens of nanoseconds a reference while on, and nothing measurable while off.</remarks>
+    /// <remarks>
+    /// Costs some tens of nanoseconds a reference while on, and nothing measurable while off. While a sampled or filtered recording runs
+    /// (<see cref="PageTracing"/>) only its references are recorded; those of a sample bear its weight.
+    /// </remarks>
     /// <exception cref="NotSupportedException">Tracing is switched away in this application; the message names the switch.</exception>
     public static IDisposable Track()
     {
         Ledger.Start();
         return new Session();
     }
+
+    /// <summary>The same for who must miss nobody.</summary>
+    /// <exception cref="InvalidOperationException">A recording runs that has only some references.</exception>
+    /// <exception cref="NotSupportedException">Tracing is switched away.</exception>
+    internal static IDisposable TrackWhole() =>
+        Ledger.TryStartWhole() ? new Session()
+        : throw new InvalidOperationException("Leaks can't be found while a sampled or filtered recording runs: most references are not on record. Stop it, or record without a sample and a filter.");
 
     /// <summary>Everyone who holds this page: the recorded holders, and what a fragment cache has left of its bias.</summary>
     /// <exception cref="PageBugException">The handle is stale.</exception>

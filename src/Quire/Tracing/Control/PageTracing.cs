@@ -55,6 +55,14 @@ public static class PageTracing
     /// <param name="request">The name that the events about this recording carry; empty where the application itself asked.</param>
     internal static PageTracingSession Start(PageTracingOptions options, string request)
     {
+        PageTracingSession session = StartUntold(options, request);
+        session.TellStarted();
+        return session;
+    }
+
+    /// <summary>The same for a caller that holds a lock, and tells the listeners of it afterwards; it has called <see cref="TracingStart.Prepare"/> before.</summary>
+    internal static PageTracingSession StartUntold(PageTracingOptions options, string request)
+    {
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         TracingSupport.ThrowIfNot();
@@ -77,7 +85,6 @@ public static class PageTracing
         }
 
         TracingNotices.Rearm();
-        session.TellStarted();
         return session;
     }
 

@@ -76,16 +76,18 @@ public sealed class PageTracingSession : IDisposable
             Tracking.Recording = false;
             Tracking.Counting = false;
             Try(_file.Stop, ref failure);
-            Ledger.Stop();
+            Try(Ledger.Stop, ref failure);
             ClearFlags();
             _written = _file.Written;
             _lost = _file.Lost;
             Volatile.Write(ref _end, Stopwatch.GetTimestamp());
             Volatile.Write(ref _isStopped, true);
+
+            // Under the lock: whoever waited for this Stop may start the next recording.
+            PageTracing.Ended(this);
         }
 
         // No lock is held from here on: listeners run.
-        PageTracing.Ended(this);
         string error = failure?.Message.ReplaceLineEndings(" ")
             ?? (missing > 0 ? $"The snapshots of who holds what are not whole: {missing} records found no room in the file." : "");
         QuireEventSource.Log.RecordingStopped(Request, Path, _written, _lost, Duration.TotalMilliseconds, error);
@@ -103,8 +105,7 @@ public sealed class PageTracingSession : IDisposable
     {
         if (options.IsSelective && Tracking.Active)
         {
-            throw new InvalidOperationException(
-                "A sampled or filtered recording can't start while references are tracked in full (Holders.Track, PageLeakScope): what the ledger answers would no longer be complete. Record without a sample and a filter.");
+            throw TrackedInFull();
         }
 
         string path = options.FullPath;
@@ -114,9 +115,16 @@ public sealed class PageTracingSession : IDisposable
         try
         {
             TraceAdmission.Set(options.SampleEvery, options.Filter);
-            Tracking.Selective = options.IsSelective;
             Tracking.Stacks = options.Stacks;
-            Ledger.Start();
+            if (!options.IsSelective)
+            {
+                Ledger.Start();
+            }
+            else if (!Ledger.TryStartSelective())
+            {
+                throw TrackedInFull();
+            }
+
             isTracking = true;
             Tracking.Counting = options.SampleEvery == 1 && options.Filter is null or { IsPagesOnly: true };
             Tracking.Recording = true;
@@ -148,6 +156,9 @@ public sealed class PageTracingSession : IDisposable
         ClearFlags();
         Try(() => File.Delete(Path), ref ignored);
     }
+
+    private static InvalidOperationException TrackedInFull() => new(
+        "A sampled or filtered recording can't start while references are tracked in full (Holders.Track, PageLeakScope): what the ledger answers would no longer be complete. Record without a sample and a filter.");
 
     private static void ClearFlags()
     {

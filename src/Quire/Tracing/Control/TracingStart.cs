@@ -4,7 +4,6 @@ namespace Quire;
 internal static class TracingStart
 {
     private static readonly Lock s_gate = new();
-    private static bool s_isBegun;
     private static bool s_isDone;
     private static bool s_isPrepared;
 
@@ -48,29 +47,36 @@ internal static class TracingStart
 
     private static void Do()
     {
+        // Listeners run in here and at the end: with no lock held, for they may wait for a thread that makes an allocator.
+        Prepare();
+        PageTracingSession? session = null;
+        string? wrong = null;
         lock (s_gate)
         {
-            // A listener that makes an allocator of its own comes back here, on this thread: once is enough.
-            if (s_isBegun)
+            if (s_isDone)
             {
                 return;
             }
 
-            s_isBegun = true;
-            Prepare();
             try
             {
                 if (ReadSettings(Environment.GetEnvironmentVariable, AppContext.GetData) is { } options)
                 {
-                    PageTracing.Start(options);
+                    session = PageTracing.StartUntold(options, "");
                 }
             }
-            catch (Exception wrong)
+            catch (Exception failed)
             {
-                Complain(wrong.Message.ReplaceLineEndings(" "));
+                wrong = failed.Message.ReplaceLineEndings(" ");
             }
 
             Volatile.Write(ref s_isDone, true);
+        }
+
+        session?.TellStarted();
+        if (wrong is not null)
+        {
+            Complain(wrong);
         }
     }
 
@@ -80,7 +86,9 @@ internal static class TracingStart
         {
             Console.Error.WriteLine($"quire: {what} The application goes on without a recording.");
         }
-        catch (IOException)
+#pragma warning disable CA1031 // The application may have put anything in the place of the standard error.
+        catch (Exception)
+#pragma warning restore CA1031
         {
             // Nobody reads the standard error: then nobody is told.
         }

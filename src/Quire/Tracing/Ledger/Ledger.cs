@@ -16,7 +16,7 @@ internal static class Ledger
     internal const ulong FrameMask = (1ul << FrameBits) - 1;
 
     private static readonly LedgerStore s_store = new(isTraced: true);
-    private static readonly Lock s_switch = new();
+    private static readonly object s_switch = new();
     private static int s_users;
 
     /// <inheritdoc cref="LedgerStore.MaximumRecords"/>
@@ -57,13 +57,41 @@ internal static class Ledger
     {
         // A scope that finds no leak because nobody looks would be worse than none.
         TracingSupport.ThrowIfNot();
-        lock (s_switch)
+        using (Uninterrupted.Enter(s_switch))
         {
-            if (s_users++ == 0)
+            StartLocked();
+        }
+    }
+
+    /// <summary>The same for who needs every reference on record; false, with nothing changed, while only some are.</summary>
+    internal static bool TryStartWhole()
+    {
+        TracingSupport.ThrowIfNot();
+        using (Uninterrupted.Enter(s_switch))
+        {
+            if (Tracking.Selective)
             {
-                CoarseClock.Start();
-                Tracking.Active = true;
+                return false;
             }
+
+            StartLocked();
+            return true;
+        }
+    }
+
+    /// <summary>The same for who wants only some references on record, which <see cref="Tracking.Selective"/> says from here on; false, with nothing changed, where somebody tracks them in full.</summary>
+    internal static bool TryStartSelective()
+    {
+        using (Uninterrupted.Enter(s_switch))
+        {
+            if (s_users != 0)
+            {
+                return false;
+            }
+
+            Tracking.Selective = true;
+            StartLocked();
+            return true;
         }
     }
 
@@ -71,7 +99,7 @@ internal static class Ledger
     /// <exception cref="InvalidOperationException">There was no <see cref="Start"/>.</exception>
     internal static void Stop()
     {
-        lock (s_switch)
+        using (Uninterrupted.Enter(s_switch))
         {
             if (s_users == 0)
             {
@@ -160,6 +188,15 @@ internal static class Ledger
 
     /// <inheritdoc cref="LedgerStore.LastReleaseOf"/>
     internal static LedgerConflict? LastReleaseOf(ulong identity) => s_store.LastReleaseOf(identity);
+
+    private static void StartLocked()
+    {
+        if (s_users++ == 0)
+        {
+            CoarseClock.Start();
+            Tracking.Active = true;
+        }
+    }
 
     // Pins are recorded always: a contiguous allocation that fails must be able to name them.
     private static uint TakeSelected(ulong identity, int references, uint bytes, HolderKind kind, uint origin) =>

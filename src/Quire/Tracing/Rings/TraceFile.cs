@@ -168,9 +168,11 @@ internal sealed unsafe class TraceFile
             _atEnd = *_header;
             Release();
 
-            // An allocation that failed half-way may have left blocks behind the end.
-            RandomAccess.SetLength(_handle, _end);
-            _stream.Dispose();
+            using (_stream)
+            {
+                // An allocation that failed half-way may have left blocks behind the end.
+                RandomAccess.SetLength(_handle, _end);
+            }
         }
     }
 

@@ -141,8 +141,8 @@ internal sealed unsafe class TraceSession : IDisposable
             long missed = TraceThreads.End();
             TextTable.Detach(Texts);
             *_file.LostWithoutRing += missed;
-            _file.Close(counts => _counts = counts);
             s_current = null;
+            _file.Close(counts => _counts = counts);
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using System.Diagnostics.Tracing;
 using System.Runtime.CompilerServices;
 
 namespace Quire.Tests.Tracing.Control;
@@ -18,6 +20,12 @@ internal static class TracingChild
 
     /// <summary>A .NET process that has no page allocator.</summary>
     internal const string Stranger = "stranger";
+
+    /// <summary>Listens to the event source, and while it is told that a recording began waits for another thread that asks for the start; says whether that came through.</summary>
+    internal const string Listener = "listener";
+
+    /// <summary>Has a listener that throws when a meter's instruments appear; makes an allocator and takes all it has.</summary>
+    internal const string BadListener = "bad-listener";
 
     /// <summary>Starts a child with settings in its environment (<c>NAME=value</c>); when this returns its first line of output is there: its number.</summary>
     internal static ChildProcess Start(string scenario, out int processId, params string[] environment)
@@ -53,12 +61,50 @@ internal static class TracingChild
                 Hold(300);
                 Environment.Exit(0);
                 break;
+            case Listener:
+                Listen();
+                Environment.Exit(0);
+                break;
+            case BadListener:
+                Exhaust();
+                Environment.Exit(0);
+                break;
             case Stranger:
                 Console.WriteLine(Environment.ProcessId);
                 Thread.Sleep(TimeSpan.FromMinutes(5));
                 Environment.Exit(0);
                 break;
         }
+    }
+
+    private static void Listen()
+    {
+        using Waiting listener = new();
+        PageAllocator allocator = new(new PageAllocatorOptions { Name = "child", LimitBytes = 64 << 20 });
+        Console.WriteLine($"waited {listener.CameThrough}");
+        allocator.Dispose();
+    }
+
+    private static void Exhaust()
+    {
+        using MeterListener listener = new() { InstrumentPublished = static (instrument, _) => throw new InvalidTimeZoneException(instrument.Name) };
+        try
+        {
+            listener.Start();
+        }
+        catch (InvalidTimeZoneException)
+        {
+            // Of a meter of the runtime's own; the listener listens all the same.
+        }
+
+        PageAllocator allocator = new(new PageAllocatorOptions { Name = "child", LimitBytes = 4 << 20 });
+        Console.Write("made, ");
+        AllocationFailure failure;
+        while (allocator.TryAllocate(out _, out failure))
+        {
+        }
+
+        Console.WriteLine(failure);
     }
 
     private static void Hold(int times)
@@ -73,5 +119,27 @@ internal static class TracingChild
         }
 
         GC.KeepAlive(kept);
+    }
+
+    private sealed class Waiting : EventListener
+    {
+        internal bool? CameThrough { get; private set; }
+
+        protected override void OnEventSourceCreated(EventSource eventSource)
+        {
+            if (eventSource.Name == "Quire")
+            {
+                EnableEvents(eventSource, EventLevel.Informational);
+            }
+        }
+
+        protected override void OnEventWritten(EventWrittenEventArgs eventData)
+        {
+            if (eventData.EventName == "RecordingStarted")
+            {
+                // The other thread runs no code of this module, whose initializer has not ended.
+                CameThrough = Task.Run(TracingStart.Once).Wait(TimeSpan.FromSeconds(5));
+            }
+        }
     }
 }
