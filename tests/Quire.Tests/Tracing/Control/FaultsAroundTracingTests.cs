@@ -65,6 +65,7 @@ public sealed class FaultsAroundTracingTests : IDisposable
     [Fact]
     public void Metrics_and_recordings_pass_over_an_allocator_that_is_being_made()
     {
+        PageAllocators.Introduce();
         bool stop = false;
         Exception? failed = null;
         Thread maker = new(() =>
