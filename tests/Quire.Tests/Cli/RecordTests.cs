@@ -118,12 +118,15 @@ public sealed class RecordTests : IDisposable
         Assert.True(record.WaitForExit(s_patience) == 0, record.Output + record.Error);
         Assert.Equal(File(name), Assert.Single(Directory.GetFiles(_folder)));
         Assert.StartsWith(beginning, System.IO.File.ReadAllText(File(name), System.Text.Encoding.Latin1), StringComparison.Ordinal);
-        Assert.EndsWith(name, record.Output.TrimEnd(), StringComparison.Ordinal);
+        string last = record.Output.TrimEnd().Split('\n')[^1];
+        Assert.Equal(name.EndsWith(".jsonl", StringComparison.Ordinal), !last.StartsWith("next: quire blame ", StringComparison.Ordinal));
     }
 
     [Theory]
     [InlineData("there is no process 99999999", "--process", "99999999", "-o", "{0}/a.qring")]
-    [InlineData("-5 is no process", "--process", "-5", "-o", "{0}/a.qring")]
+    [InlineData("--process takes the number of a process, not '-5'", "--process", "-5", "-o", "{0}/a.qring")]
+    [InlineData("--process takes the number of a process, not 'me'", "--process", "me", "-o", "{0}/a.qring")]
+    [InlineData("--sample takes a whole number from 1 to 1000000000, not 'some'", "-o", "{0}/a.qring", "--sample", "some", "--process", "1")]
     [InlineData("say what to record", "-o", "{0}/a.qring")]
     [InlineData("say what to record", "-o", "{0}/a.qring", "--process", "1", "--", "true")]
     [InlineData("--duration is for --process", "-o", "{0}/a.qring", "--duration", "1s", "--", "true")]
