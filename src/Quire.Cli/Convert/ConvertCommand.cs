@@ -47,6 +47,11 @@ internal static class ConvertCommand
                 : $"'{to}' exists; --force replaces it.");
         }
 
+        if (Path.GetDirectoryName(Path.GetFullPath(to)) is { } folder && !Directory.Exists(folder))
+        {
+            return InputTrace.Fail($"'{to}' can't be written: there is no folder '{folder}'.");
+        }
+
         format ??= to.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) ? "jsonl" : "v7";
         return InputTrace.Read(from, input =>
         {

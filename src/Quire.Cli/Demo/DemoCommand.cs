@@ -33,6 +33,12 @@ internal static class DemoCommand
 
     private static int Run(TimeSpan length, FileInfo? record, bool json)
     {
+        if (record?.Directory is { Exists: false } folder)
+        {
+            Console.Error.WriteLine($"quire demo: '{record}' can't be recorded to: there is no folder '{folder.FullName}'.");
+            return 2;
+        }
+
         TextWriter progress = json ? TextWriter.Null : Console.Out;
         DemoReport report;
         string recorded = "";

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Tracing;
 using System.Globalization;
+using System.Net.Sockets;
 using Microsoft.Diagnostics.NETCore.Client;
 
 namespace Quire.Cli.Record;
@@ -60,7 +61,7 @@ internal sealed class ProcessRecorder : IDisposable
                 // The source's disable command: nothing is left running, whatever happened here.
                 session.Stop();
             }
-            catch (Exception gone) when (gone is IOException or ServerNotAvailableException or TimeoutException or EndOfStreamException)
+            catch (Exception gone) when (gone is IOException or SocketException or ServerNotAvailableException or TimeoutException or EndOfStreamException)
             {
                 // The process has ended.
             }
@@ -77,7 +78,7 @@ internal sealed class ProcessRecorder : IDisposable
             EventPipeProvider provider = new(Provider, EventLevel.Verbose, (long)QuireEventSource.Keywords.Recording, encoded);
             return _client.StartEventPipeSession(provider, requestRundown: false, circularBufferMB: 1);
         }
-        catch (Exception failed) when (failed is ServerNotAvailableException or ServerErrorException or IOException or TimeoutException or UnauthorizedAccessException or PlatformNotSupportedException)
+        catch (Exception failed) when (failed is SocketException or ServerNotAvailableException or ServerErrorException or IOException or TimeoutException or UnauthorizedAccessException or PlatformNotSupportedException)
         {
             throw new RecordException(IsThere()
                 ? $"process {_processId} is no .NET process of yours, or its diagnostics port is switched off (DOTNET_EnableDiagnostics=0): {failed.Message.ReplaceLineEndings(" ")}"
@@ -165,7 +166,7 @@ internal sealed class ProcessRecorder : IDisposable
             session.Stop();
             drained.Wait(s_answerTime);
         }
-        catch (Exception gone) when (gone is IOException or ServerNotAvailableException or ServerErrorException or TimeoutException or AggregateException)
+        catch (Exception gone) when (gone is IOException or SocketException or ServerNotAvailableException or ServerErrorException or TimeoutException or AggregateException)
         {
             // The process is ending; its recording ends with it.
         }

@@ -10,7 +10,7 @@ internal static class RecordCommand
 {
     internal static Command Create()
     {
-        Option<int?> process = new("--process", "-p") { Description = "The process to record, by its number.", HelpName = "PID" };
+        Option<int?> process = new("--process", "-p") { Description = "The process to record, by its number.", HelpName = "PID", CustomParser = ParseProcess };
         Option<TimeSpan?> duration = new("--duration")
         {
             Description = "How long a running process is recorded: 500ms, 10s, 5m, 1h. Otherwise until Ctrl+C, or its end.",
@@ -19,7 +19,7 @@ internal static class RecordCommand
         };
         Option<FileInfo> output = new("--output", "-o") { Description = "The file. A name that ends in .dat makes a trace.dat of the recording, one in .jsonl JSON lines.", HelpName = "FILE", Required = true };
         Option<bool> stacks = new("--stacks") { Description = "Record whole stacks, not call sites alone." };
-        Option<int> sample = new("--sample") { Description = "Record one reference in N.", HelpName = "N", DefaultValueFactory = static _ => 1 };
+        Option<int> sample = new("--sample") { Description = "Record one reference in N.", HelpName = "N", DefaultValueFactory = static _ => 1, CustomParser = ParseSample };
         Option<string?> filter = new("--filter") { Description = "Record some references only: 'page=0x100-0x1ff size>=4096 site=Parser.cs:141 site~retry'. Terms of one kind are alternatives, kinds are combined by and.", HelpName = "TERMS" };
         Option<string?> buffer = new("--buffer") { Description = "Bytes of each thread's ring; an event takes 96. 1M if nothing is said.", HelpName = "SIZE" };
         Option<string?> maximum = new("--maximum") { Description = "Most bytes of the file. 256M if nothing is said.", HelpName = "SIZE" };
@@ -73,19 +73,9 @@ internal static class RecordCommand
             throw new RecordException("say what to record: either --process PID, or -- and a command.");
         }
 
-        if (process is <= 0)
-        {
-            throw new RecordException($"{process} is no process.");
-        }
-
         if (command.Length > 0 && request.Duration is not null)
         {
             throw new RecordException("--duration is for --process; a command is recorded to its end.");
-        }
-
-        if (request.Sample is < 1 or > TraceAdmission.MaximumSampleEvery)
-        {
-            throw new RecordException($"--sample takes a whole number from 1 to {TraceAdmission.MaximumSampleEvery}.");
         }
 
         if (isConverted && !request.Force && File.Exists(output))
@@ -145,6 +135,12 @@ internal static class RecordCommand
             Convert(result.Path, output);
         }
 
+        if (IsJsonLines(output))
+        {
+            // They are for other programs: quire does not read them.
+            return 0;
+        }
+
         Console.Out.WriteLine($"next: quire blame {(shown.Contains(' ', StringComparison.Ordinal) ? $"'{shown}'" : shown)}");
         return 0;
     }
@@ -178,6 +174,30 @@ internal static class RecordCommand
     private static bool IsJsonLines(string output) => Path.GetExtension(output).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsOtherFormat(string output) => IsJsonLines(output) || Path.GetExtension(output).Equals(".dat", StringComparison.OrdinalIgnoreCase);
+
+    private static int? ParseProcess(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int process) && process > 0)
+        {
+            return process;
+        }
+
+        result.AddError($"--process takes the number of a process, not '{text}'.");
+        return null;
+    }
+
+    private static int ParseSample(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int sample) && sample is >= 1 and <= TraceAdmission.MaximumSampleEvery)
+        {
+            return sample;
+        }
+
+        result.AddError($"--sample takes a whole number from 1 to {TraceAdmission.MaximumSampleEvery}, not '{text}'.");
+        return 0;
+    }
 
     private static TimeSpan? ParseDuration(ArgumentResult result)
     {

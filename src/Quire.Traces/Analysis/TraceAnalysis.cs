@@ -153,7 +153,10 @@ public static class TraceAnalysis
 
     private static string HeldVerdict(TracePass pass, HeldTotals totals)
     {
-        string when = pass.HasEndSnapshot || pass.Input.Quality[TraceCounter.NotStopped] == 0 ? "held at end" : "held when the recording broke off";
+        string when = pass.HasEndSnapshot ? "held at end"
+            : pass.Input.Quality[TraceCounter.Truncated] + pass.Input.Quality[TraceCounter.Damaged] > 0 ? "held as far as the damaged file tells"
+            : pass.Input.Quality[TraceCounter.NotStopped] > 0 ? "held when the recording broke off"
+            : "held at end";
         if (pass.Events == 0 && pass.Input.Quality[TraceCounter.UnknownEvent] is > 0 and long unknown)
         {
             return $"nothing can be told: the trace does not describe any of its {Units.Count(unknown, "event")}";
@@ -165,7 +168,10 @@ public static class TraceAnalysis
         }
 
         string suspicious = totals.Suspicious > 0 ? $", {totals.Suspicious} suspicious" : "";
-        return $"{when}: {Units.Count(totals.Pages, "page")} ({Units.Size(totals.Bytes)}) by {Units.Count(totals.Sites, "site")}{suspicious}";
+        string whom = totals.Sites > 0 ? $" by {Units.Count(totals.Sites, "site")}"
+            : totals.UnattributedReferences > 0 ? ", by nobody on record"
+            : ", all of it reserves of fragment caches";
+        return $"{when}: {Units.Count(totals.Pages, "page")} ({Units.Size(totals.Bytes)}){whom}{suspicious}";
     }
 
     private static string Next(TraceInput input, IReadOnlyList<AttemptReport> attempts, IReadOnlyList<HeldRow> rows)

@@ -151,13 +151,19 @@ internal sealed class TracePass
         End = Math.Max(Number(source, "end") ?? Begin, Last ?? Begin);
         // An empty snapshot says that nobody held anything; none at all says nothing.
         HasEndSnapshot = source.Snapshots.Any(static snapshot => snapshot.Which == TraceSnapshot.End)
-            && source.Snapshots.All(static snapshot => snapshot.Which != TraceSnapshot.End || snapshot.IsComplete);
+            && source.Snapshots.All(static snapshot => snapshot.Which != TraceSnapshot.End || snapshot.IsComplete)
+            && !MayLackSnapshot;
         MayLackEvents = HasLoss(Input.Quality) || HasLoss(Quality);
         ReadNames();
         Lives.Finish(HasEndSnapshot, MayLackEvents, End);
         Replay.Finish(HasEndSnapshot, End, Lives.IsOver);
         Attempts.Finish();
     }
+
+    // A trace.dat says in its head that there is a snapshot, whose records are events like others: where the file is cut or damaged they may be gone. A recording's
+    // snapshot is a part of its own, which says itself whether it is whole.
+    private bool MayLackSnapshot =>
+        Input.Quality[TraceCounter.Truncated] > 0 || (Input.Source.Format.StartsWith("trace.dat", StringComparison.Ordinal) && Input.Quality[TraceCounter.Damaged] > 0);
 
     internal string KindOf(in Holding holding) => Kinds[holding.Kind];
 

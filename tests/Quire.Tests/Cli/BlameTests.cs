@@ -58,7 +58,7 @@ public class BlameTests
         Command.IsRefused("there is no file", "blame", Command.FreshPath("none.qring"));
         Command.IsRefused("neither a recording of Quire nor", "blame", text);
         Command.IsRefused("quire: ", "blame", cut);
-        Command.IsRefused("quire: ", "blame", Path.GetDirectoryName(text)!);
+        Command.IsRefused("is a directory", "blame", Path.GetDirectoryName(text)!);
         Command.IsRefused("--page takes a frame number", "blame", text, "--page", "here");
         Command.IsRefused("--max-age takes a time", "blame", text, "--max-age", "5 parsecs");
         Command.IsRefused("'--leak' is no command or option", "blame", text, "--leak");

@@ -63,7 +63,7 @@ public class ConvertTests
         Command.IsRefused("the same file", "convert", file, file, "--force");
         Command.IsRefused("is a directory", "convert", file, Path.GetDirectoryName(fresh)!, "--force");
         Command.IsRefused("neither a recording", "convert", text, fresh);
-        Command.IsRefused("quire: ", "convert", file, Path.Combine(fresh, "deeper", "out.dat"));
+        Command.IsRefused($"there is no folder '{Path.Combine(fresh, "deeper")}'", "convert", file, Path.Combine(fresh, "deeper", "out.dat"));
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(fresh)!));
     }
 }

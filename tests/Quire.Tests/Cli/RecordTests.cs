@@ -118,12 +118,15 @@ public sealed class RecordTests : IDisposable
         Assert.True(record.WaitForExit(s_patience) == 0, record.Output + record.Error);
         Assert.Equal(File(name), Assert.Single(Directory.GetFiles(_folder)));
         Assert.StartsWith(beginning, System.IO.File.ReadAllText(File(name), System.Text.Encoding.Latin1), StringComparison.Ordinal);
-        Assert.EndsWith(name, record.Output.TrimEnd(), StringComparison.Ordinal);
+        string last = record.Output.TrimEnd().Split('\n')[^1];
+        Assert.Equal(name.EndsWith(".jsonl", StringComparison.Ordinal), !last.StartsWith("next: quire blame ", StringComparison.Ordinal));
     }
 
     [Theory]
     [InlineData("there is no process 99999999", "--process", "99999999", "-o", "{0}/a.qring")]
-    [InlineData("-5 is no process", "--process", "-5", "-o", "{0}/a.qring")]
+    [InlineData("--process takes the number of a process, not '-5'", "--process", "-5", "-o", "{0}/a.qring")]
+    [InlineData("--process takes the number of a process, not 'me'", "--process", "me", "-o", "{0}/a.qring")]
+    [InlineData(", not 'some'", "-o", "{0}/a.qring", "--sample", "some", "--process", "1")]
     [InlineData("say what to record", "-o", "{0}/a.qring")]
     [InlineData("say what to record", "-o", "{0}/a.qring", "--process", "1", "--", "true")]
     [InlineData("--duration is for --process", "-o", "{0}/a.qring", "--duration", "1s", "--", "true")]
@@ -161,6 +164,36 @@ public sealed class RecordTests : IDisposable
         Assert.Equal(2, onStranger.WaitForExit(s_patience));
         Assert.Contains("there is no Quire in it", OneLine(onStranger), StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public void A_diagnostics_port_at_which_nobody_listens_any_more_is_one_line_and_status_2()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the port is a socket file, named by the process's start");
+        using ChildProcess dying = new("sh", "-c", "echo $$; exec sleep 300");
+        int id = 0;
+        Assert.True(SpinWait.SpinUntil(() => int.TryParse(dying.Output.Trim(), out id), s_patience));
+        string started = System.IO.File.ReadAllText($"/proc/{id}/stat").Split(") ")[1].Split(' ')[19];
+        string port = Path.Combine(Path.GetTempPath(), $"dotnet-diagnostic-{id}-{started}-socket");
+        try
+        {
+            // A process that was killed leaves its socket's file behind. The name goes with a socket that .NET closes, so the file stays by another name.
+            using (System.Net.Sockets.Socket socket = new(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified))
+            {
+                socket.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(port + ".bound"));
+                System.IO.File.Move(port + ".bound", port);
+            }
+
+            Assert.True(System.IO.File.Exists(port));
+            using ChildProcess record = Quire("--process", $"{id}", "-o", File("a.qring"));
+            Assert.Equal(2, record.WaitForExit(s_patience));
+            Assert.Contains($"process {id} is no .NET process", OneLine(record), StringComparison.Ordinal);
+            Assert.Empty(Directory.GetFiles(_folder));
+        }
+        finally
+        {
+            System.IO.File.Delete(port);
+        }
     }
 
     [Fact]

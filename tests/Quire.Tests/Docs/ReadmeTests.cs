@@ -53,6 +53,8 @@ public class ReadmeTests
         int line = 1 + auditor[..auditor.IndexOf("page.Pin()", StringComparison.Ordinal)].Count(static c => c == '\n');
 
         Assert.Contains($"HELD  ForgetfulAuditor.cs:{line} Audit, ", readme, StringComparison.Ordinal);
+        Assert.Contains($"held by ForgetfulAuditor.Audit ForgetfulAuditor.cs:{line}; ", readme, StringComparison.Ordinal);
+        Assert.Contains($"=> Quire.Cli.Demo.ForgetfulAuditor.Audit(ForgetfulAuditor.cs:{line}) ", readme, StringComparison.Ordinal);
         Assert.Contains("\n    pages held at end    0\n", readme, StringComparison.Ordinal);
         Assert.DoesNotContain("@", readme, StringComparison.Ordinal);
     }

@@ -19,6 +19,29 @@ public class HostileRecordingTests
     }
 
     [Fact]
+    public void A_trace_dat_that_is_cut_short_never_says_by_its_lost_snapshot_that_nothing_is_held()
+    {
+        string folder = Directory.CreateTempSubdirectory("quire-traces-").FullName;
+        string whole = Path.Combine(folder, "whole.dat");
+        using (TraceInput recording = TraceInput.Open(Scenes.Server().Save()))
+        {
+            TraceConvert.ToTraceDat(recording, whole);
+        }
+
+        // Its last pages are those of the snapshot of the end.
+        byte[] bytes = File.ReadAllBytes(whole);
+        string cut = Path.Combine(folder, "cut.dat");
+        File.WriteAllBytes(cut, bytes[..^8192]);
+        using TraceInput input = TraceInput.Open(cut);
+        BlameReport report = TraceAnalysis.Blame(input, new BlameOptions());
+
+        Assert.Equal(1, report.DataQuality[TraceCounter.Truncated]);
+        Assert.False(report.Source.EndSnapshot);
+        Assert.StartsWith("held as far as the damaged file tells: 99 pages", report.Verdict, StringComparison.Ordinal);
+        Assert.Contains(report.Notes, static note => note.StartsWith("basis: exact as far as it goes", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_recording_whose_formats_can_not_be_read_is_refused_and_no_answer_is_made_up()
     {
         RecordingBuilder full = Scenes.Server();
@@ -141,7 +164,7 @@ public class HostileRecordingTests
         Assert.Equal(("free", 1ul, 1, (long)Scenes.At(4)), (left.State, left.Generation!.Value, left.MovedAway, left.FreedNs!.Value));
         Assert.Equal("live", reached.State);
         Assert.Single(reached.Holders);
-        Assert.Equal(0, Stat(recording).Pages.LiveAtEnd);
+        Assert.Equal(1, Stat(recording).Pages.LiveAtEnd); // page 9, of which nothing is known but who holds it
     }
 
     [Fact]

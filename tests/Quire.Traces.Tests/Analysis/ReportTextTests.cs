@@ -10,6 +10,27 @@ public class ReportTextTests
     public void Blame_says_who_grows_first_and_folds_the_small() => Golden.Check("server.blame.txt", Blame(Scenes.Server()));
 
     [Fact]
+    public void The_reserve_of_a_cache_makes_no_holder_small()
+    {
+        RecordingBuilder recording = Scenes.Server(withEnd: false);
+        recording.AddRing().Write("fragment_refill", Scenes.At(790), 4, ("pfn", 0x50000ul), ("generation", 1ul), ("order", 3), ("references", 1_000_000), ("count", 1_000_000), ("cache", 2), ("owner", "rx"));
+
+        string[] lines = Blame(recording).Split('\n');
+
+        Assert.Contains(lines, static line => line.Contains("reserve of fragment caches", StringComparison.Ordinal) && line.Contains("1,000,0", StringComparison.Ordinal));
+        Assert.Contains(lines, static line => line.Contains("Retry.cs:57", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Stat_of_a_sampled_recording_says_that_its_holders_are_a_sample()
+    {
+        using TraceInput input = TraceInput.Open(Save(Scenes.Server(sample: 16)));
+        StringWriter text = new();
+        ReportText.Write(text, TraceAnalysis.Stat(input, null));
+        Assert.Matches("holders at end: ([0-9]+) of one reference in 16, so some [0-9,]+ in all\n", text.ToString());
+    }
+
+    [Fact]
     public void Blame_with_all_folds_nothing() => Golden.Check("server.blame-all.txt", Blame(Scenes.Server(), new BlameOptions { All = true }));
 
     [Fact]

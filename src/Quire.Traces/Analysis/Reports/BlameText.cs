@@ -54,7 +54,7 @@ internal static class BlameText
         List<HeldRow> folded = [];
         foreach (HeldRow row in report.HeldAtEnd)
         {
-            bool isSmall = row.References < Share * report.Totals.References || rows.Count >= RowsShown;
+            bool isSmall = IsSmall(row, report.HeldAtEnd) || rows.Count >= RowsShown;
             (isSmall && rows.Count > 0 && !row.Suspicious && !all ? folded : rows).Add(row);
         }
 
@@ -80,7 +80,7 @@ internal static class BlameText
 
         if (folded.Count > 0)
         {
-            string below = folded.TrueForAll(row => row.References < Share * report.Totals.References) ? $"below {Share * 100:0} %" : "more";
+            string below = folded.TrueForAll(row => IsSmall(row, report.HeldAtEnd)) ? $"below {Share * 100:0} %" : "more";
             long references = folded.Sum(static row => row.ReferencesEstimated ?? row.References);
             table.Add(" ", $"(+{Units.Count(folded.Count, "site")} {below})", "", (isSampled ? "~" : "") + Units.Number(references), "", "", Units.Duration(folded.Max(static row => row.OldestNs)), "");
         }
@@ -112,6 +112,14 @@ internal static class BlameText
                 ReportText.Line(output, $"    page 0x{holder.Pfn:x}  {Units.Count(holder.References, "reference")}{used}  {holder.Task}  {Units.Duration(holder.AgeNs)}{taken}");
             }
         }
+    }
+
+    // Small among its like: caches hold references by the hundred thousand, and what pages have by design would hide those who hold too long. Neither few references nor
+    // little memory alone is small.
+    private static bool IsSmall(HeldRow row, IReadOnlyList<HeldRow> all)
+    {
+        IEnumerable<HeldRow> like = all.Where(other => row.Structural || !other.Structural);
+        return row.References < Share * like.Sum(static other => other.References) && row.PinnedBytes < Share * like.Sum(static other => other.PinnedBytes);
     }
 
     private static string[] Cells(HeldRow row, int scale)

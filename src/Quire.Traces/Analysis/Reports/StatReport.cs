@@ -57,7 +57,9 @@ public sealed record StatReport
                 pass.Lives.Allocated,
                 pass.Lives.Freed,
                 pass.Lives.ReusedInPlace,
-                pass.Lives.Live.Count(static page => !page.Value.Count.IsBegun || page.Value.Count.Current > 0),
+                // Pages of which nothing is known but that somebody holds them are held as well, as blame counts.
+                pass.Lives.Live.Where(static page => !page.Value.Count.IsBegun || page.Value.Count.Current > 0).Select(static page => page.Key)
+                    .Concat(pass.Replay.All().Select(static holding => holding.Page).Where(page => !pass.Lives.IsOver(page))).Distinct().Count(),
                 pass.Quality["pages_seen_mid_life"]),
             HoldersAtEnd = pass.Replay.Count,
             Attempts = new AttemptCounts(
@@ -83,7 +85,7 @@ public sealed record TaskEvents(string Comm, int Pid, long Events);
 /// <param name="Allocated">Allocations.</param>
 /// <param name="Freed">Frees.</param>
 /// <param name="ReusedInPlace">Pages that a fragment cache began anew in place.</param>
-/// <param name="LiveAtEnd">Pages that had references at the end, or whose count is unknown.</param>
+/// <param name="LiveAtEnd">Pages that had references at the end, whose count is unknown, or that a holder on record has.</param>
 /// <param name="SeenMidLife">Lives whose beginning the trace does not have.</param>
 public sealed record PageCounts(long Seen, long Allocated, long Freed, long ReusedInPlace, long LiveAtEnd, long SeenMidLife);
 

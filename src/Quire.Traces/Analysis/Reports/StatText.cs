@@ -40,7 +40,8 @@ internal static class StatText
 
         PageCounts pages = report.Pages;
         ReportText.Line(output, $"pages: {Units.Number(pages.Allocated)} allocated, {Units.Number(pages.Freed)} freed, {Units.Number(pages.ReusedInPlace)} reused in place, {Units.Number(pages.LiveAtEnd)} live at end, {Units.Number(pages.SeenMidLife)} first seen in mid-life");
-        ReportText.Line(output, $"holders at end: {Units.Number(report.HoldersAtEnd)}");
+        string sampled = source.Sample > 1 ? $" of one reference in {Units.Number(source.Sample)}, so some {Units.Number(report.HoldersAtEnd * source.Sample)} in all" : "";
+        ReportText.Line(output, $"holders at end: {Units.Number(report.HoldersAtEnd)}{sampled}");
         AttemptCounts attempts = report.Attempts;
         ReportText.Line(output, $"contiguous allocations: {Units.Number(attempts.Total)} ({Units.Number(attempts.Success)} success, {Units.Number(attempts.Busy)} busy, {Units.Number(attempts.NoSpace)} no space, {Units.Number(attempts.Interrupted)} interrupted, {Units.Number(attempts.Unfinished)} unfinished)");
         foreach ((string name, string value) in source.Properties.Where(static property => property.Value.Length > 0))
