@@ -2,8 +2,8 @@ using System.CommandLine;
 using Quire.Cli.Blame;
 using Quire.Cli.Convert;
 using Quire.Cli.Demo;
-using Quire.Cli.Record;
 using Quire.Cli.History;
+using Quire.Cli.Record;
 using Quire.Cli.Stat;
 
 // quire: exit status 0 nothing held against the rules, 1 something is, 2 the input or the call is wrong.

@@ -27,18 +27,37 @@ public static class TraceConvert
     /// <exception cref="IOException">The file can't be written, or the trace not be read (<see cref="TraceFormatException"/>).</exception>
     public static TraceConversion ToTraceDat(TraceInput input, string path, int version = 7)
     {
+        return Whole(input, path, file => ToTraceDat(input, file, version));
+    }
+
+    /// <summary>Writes a trace as JSON lines to a file, whole or not at all; one that is there is replaced. Returns the number of events.</summary>
+    /// <param name="input">The trace, which is rewound first.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="IOException">The file can't be written, or the trace not be read (<see cref="TraceFormatException"/>).</exception>
+    public static long ToJsonLines(TraceInput input, string path) => Whole(input, path, file => ToJsonLines(input, file));
+
+    /// <summary>A file that appears under its name once it is complete, readable by those who may read the trace and nobody else.</summary>
+    private static T Whole<T>(TraceInput input, string path, Func<FileStream, T> write)
+    {
+        ArgumentNullException.ThrowIfNull(input);
         ArgumentException.ThrowIfNullOrEmpty(path);
         string partial = $"{path}.{Environment.ProcessId}.partial";
+        FileStreamOptions options = new() { Mode = FileMode.Create, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 1 << 16 };
+        if (!OperatingSystem.IsWindows() && File.Exists(input.Source.Path))
+        {
+            options.UnixCreateMode = File.GetUnixFileMode(input.Source.Path);
+        }
+
         try
         {
-            TraceConversion conversion;
-            using (FileStream file = new(partial, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16))
+            T result;
+            using (FileStream file = new(partial, options))
             {
-                conversion = ToTraceDat(input, file, version);
+                result = write(file);
             }
 
             File.Move(partial, path, overwrite: true);
-            return conversion;
+            return result;
         }
         catch
         {

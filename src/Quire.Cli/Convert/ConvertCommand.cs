@@ -68,27 +68,7 @@ internal static class ConvertCommand
         return $"{done.Events:N0} events, {done.Stacks:N0} with a stack{cut}{moved}, as trace.dat version {version}";
     }
 
-    private static string JsonLines(TraceInput input, string to)
-    {
-        // Whole or not at all, as a trace.dat is.
-        string partial = $"{to}.{Environment.ProcessId}.partial";
-        try
-        {
-            long events;
-            using (FileStream file = new(partial, FileMode.Create, FileAccess.Write))
-            {
-                events = TraceConvert.ToJsonLines(input, file);
-            }
-
-            File.Move(partial, to, overwrite: true);
-            return $"{events:N0} events as JSON lines";
-        }
-        catch
-        {
-            File.Delete(partial);
-            throw;
-        }
-    }
+    private static string JsonLines(TraceInput input, string to) => $"{TraceConvert.ToJsonLines(input, to):N0} events as JSON lines";
 
     // To standard error: a report is what standard output is for.
     private static void Said(string what, string to) => Console.Error.WriteLine($"wrote '{to}': {what}");

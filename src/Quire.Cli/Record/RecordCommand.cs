@@ -8,6 +8,9 @@ namespace Quire.Cli.Record;
 /// <summary><c>quire record</c>: records a process that runs, or a command from its start.</summary>
 internal static class RecordCommand
 {
+    /// <summary>With the file's default of 256 MiB, rings for 60 threads, each with the last 43,000 events.</summary>
+    private const string DefaultBuffer = "4M";
+
     internal static Command Create()
     {
         Option<int?> process = new("--process", "-p") { Description = "The process to record, by its number.", HelpName = "PID", CustomParser = ParseProcess };
@@ -21,7 +24,7 @@ internal static class RecordCommand
         Option<bool> stacks = new("--stacks") { Description = "Record whole stacks, not call sites alone." };
         Option<int> sample = new("--sample") { Description = "Record one reference in N.", HelpName = "N", DefaultValueFactory = static _ => 1, CustomParser = ParseSample };
         Option<string?> filter = new("--filter") { Description = "Record some references only: 'page=0x100-0x1ff size>=4096 site=Parser.cs:141 site~retry'. Terms of one kind are alternatives, kinds are combined by and.", HelpName = "TERMS" };
-        Option<string?> buffer = new("--buffer") { Description = "Bytes of each thread's ring; an event takes 96. 1M if nothing is said.", HelpName = "SIZE" };
+        Option<string?> buffer = new("--buffer") { Description = "Bytes of each thread's ring; an event takes 96. 4M if neither this nor --maximum is said.", HelpName = "SIZE" };
         Option<string?> maximum = new("--maximum") { Description = "Most bytes of the file. 256M if nothing is said.", HelpName = "SIZE" };
         Option<string?> overflow = new("--overflow") { Description = "What a full ring does: oldest (the oldest events give way), stop (the first are kept).", HelpName = "oldest|stop" };
         Option<bool> force = new("--force") { Description = "Replace the file if it exists." };
@@ -41,7 +44,7 @@ internal static class RecordCommand
                 Stacks = call.GetValue(stacks),
                 Sample = call.GetValue(sample),
                 Filter = call.GetValue(filter),
-                Buffer = call.GetValue(buffer),
+                Buffer = call.GetValue(buffer) ?? (call.GetValue(maximum) is null ? DefaultBuffer : null),
                 Maximum = call.GetValue(maximum),
                 Overflow = call.GetValue(overflow),
                 Force = call.GetValue(force),
@@ -154,8 +157,7 @@ internal static class RecordCommand
             {
                 if (IsJsonLines(output))
                 {
-                    using FileStream lines = new(output, FileMode.Create, FileAccess.Write);
-                    TraceConvert.ToJsonLines(input, lines);
+                    TraceConvert.ToJsonLines(input, output);
                 }
                 else
                 {
