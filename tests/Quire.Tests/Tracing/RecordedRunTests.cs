@@ -65,8 +65,8 @@ public sealed class RecordedRunTests : IDisposable
                 session.Stop();
                 Assert.Equal(0, session.Lost);
 
-                // What each thread was in the midst of when the flags changed may have passed them before.
-                AssertPerfect(1, underWay: Threads);
+                // What each thread was in the midst of when the flags changed had passed them before, or came to them after.
+                AssertPerfect(0, underWay: Threads);
                 File.Delete(_path);
             }
         }
