@@ -12,6 +12,9 @@ internal sealed class ChildProcess : IDisposable
     internal const int SigUsr1 = 10;
     internal const int SigTerm = 15;
 
+    /// <summary>What ends a program as Ctrl+C does. A shell's background jobs ignore that one, and so do their children: then the other.</summary>
+    internal static int Interrupt { get; } = IgnoresInterrupts() ? SigTerm : SigInt;
+
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
@@ -66,6 +69,11 @@ internal sealed class ChildProcess : IDisposable
 
         _process.Dispose();
     }
+
+    private static bool IgnoresInterrupts() =>
+        File.Exists("/proc/self/status")
+        && File.ReadLines("/proc/self/status").FirstOrDefault(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } ignored
+        && (Convert.ToUInt64(ignored["SigIgn:".Length..].Trim(), 16) & (1ul << (SigInt - 1))) != 0;
 
     private static void Append(StringBuilder text, string? line)
     {

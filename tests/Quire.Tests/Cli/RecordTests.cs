@@ -41,7 +41,7 @@ public sealed class RecordTests : IDisposable
         using ChildProcess record = Quire("--process", $"{id}", "-o", File("a.qring"), "--sample", "2");
         WaitForFile(File("a.qring"));
         Thread.Sleep(500);
-        record.Signal(ChildProcess.SigInt);
+        record.Signal(ChildProcess.Interrupt);
         Assert.True(record.WaitForExit(s_patience) == 0, record.Output + record.Error);
         Assert.Contains("sampled: one reference in 2", record.Output, StringComparison.Ordinal);
         Assert.True(RawRecording.Read(File("a.qring")).IsStopped);
@@ -85,7 +85,7 @@ public sealed class RecordTests : IDisposable
         Assert.False(System.IO.File.Exists(File("second.qring")));
         Thread.Sleep(300);
         Assert.False(first.HasExited || RawRecording.Read(File("first.qring")).IsStopped);
-        first.Signal(ChildProcess.SigInt);
+        first.Signal(ChildProcess.Interrupt);
         Assert.Equal(0, first.WaitForExit(s_patience));
         Assert.True(RawRecording.Read(File("first.qring")).IsStopped);
     }

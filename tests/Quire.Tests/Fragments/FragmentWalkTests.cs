@@ -152,11 +152,13 @@ public sealed unsafe class FragmentWalkTests
                     PageFragment fragment = own.Next(2) == 0 ? PageFragmentCache.Current.Allocate(size) : cache.Allocate(size);
                     byte mark = (byte)own.Next(256);
                     fragment.Span.Fill(mark);
-                    boxes[own.Next(Threads)].Enqueue((fragment, mark));
                     if (own.Next(6) == 0)
                     {
                         boxes[own.Next(Threads)].Enqueue((fragment.Get(), mark));
                     }
+
+                    // Last: it is another's from here on.
+                    boxes[own.Next(Threads)].Enqueue((fragment, mark));
                 }
 
                 for (int i = own.Next(45); i > 0 && boxes[number].TryDequeue(out (PageFragment Fragment, byte Mark) entry); i--)

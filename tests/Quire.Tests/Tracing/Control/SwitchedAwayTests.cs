@@ -24,7 +24,10 @@ public sealed class SwitchedAwayTests : IDisposable
         using ChildProcess relay = Run("UdpRelay.dll", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9");
         Assert.True(Trial.Eventually(() => relay.Output.Length + relay.Error.Length > 0 || relay.HasExited), "The relay says nothing.");
         Assert.False(relay.HasExited, relay.Output + relay.Error);
-        relay.Signal(ChildProcess.SigInt);
+
+        // It says where it listens before it listens to signals.
+        Thread.Sleep(500);
+        relay.Signal(ChildProcess.Interrupt);
         int status = relay.WaitForExit(TimeSpan.FromSeconds(60));
         Assert.True(status == 0, relay.Output + relay.Error);
     }
