@@ -124,6 +124,21 @@ public sealed class RecordedRunTests : IDisposable
         Assert.DoesNotContain(Holders.All(), holder => holder.Current.Site.File.EndsWith("RecordedRunTests.cs", StringComparison.Ordinal));
     });
 
+    [Fact]
+    public void While_stacks_are_recorded_holders_show_them_innermost_first_under_their_row()
+    {
+        Assert.SkipUnless(StackCapture.IsAvailable, StackCapture.WhyNot);
+        using PageAllocator allocator = Trial.Allocator();
+        using PageTracingSession session = PageTracing.Start(Options(1 << 20, stacks: true));
+        Page page = allocator.Allocate();
+        Holder holder = Holders.Of(page).Entries.Single();
+        Assert.Contains(nameof(While_stacks_are_recorded_holders_show_them_innermost_first_under_their_row), holder.Taken.Stack!.Frames[0], StringComparison.Ordinal);
+        string[] lines = new HolderTable([holder]).ToString().Split('\n');
+        Assert.Contains("RecordedRunTests.cs:", lines[2], StringComparison.Ordinal);
+        Assert.Equal($"    => {holder.Taken.Stack.Frames[0]}", lines[3]);
+        page.Put();
+    }
+
     public void Dispose() => File.Delete(_path);
 
     private PageTracingOptions Options(long ringBytes, bool stacks) => new() { Path = _path, RingBytes = ringBytes, MaximumBytes = 16 * ringBytes + (64 << 20), Stacks = stacks };
