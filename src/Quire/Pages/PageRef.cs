@@ -121,15 +121,11 @@ public partial struct PageRef
         uint origin = RawReferences.OriginOf(head, file, line, member);
         PageRefEvent dropped = Tracking.Counting ? PageRefEvents.Of(head, origin, 0, page.FrameNumber) : default;
         int count = SubReturn(head, references, operation);
-        if (dropped.Pfn == 0)
-        {
-            // No recording.
-        }
-        else if (told == Tracepoint.PageRefModAndTest)
+        if (dropped.Pfn != 0 && told == Tracepoint.PageRefModAndTest)
         {
             PageRefEvents.ModAndTest(ref dropped, -references, count);
         }
-        else
+        else if (dropped.Pfn != 0)
         {
             PageRefEvents.ModAndReturn(ref dropped, -references, count);
         }
