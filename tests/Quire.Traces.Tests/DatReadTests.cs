@@ -9,7 +9,7 @@ public sealed class DatReadTests : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("quire-dat-");
 
     /// <summary>A real recording, version 7, zstd, two CPUs, with stacks and losses.</summary>
-    internal static string Sample { get; } = Path.Combine(AppContext.BaseDirectory, "Data", "lost-events.dat");
+    internal static string Sample { get; } = Path.Combine(AppContext.BaseDirectory, "Data", "kernel", "s8-lost-events", "record.dat");
 
     public void Dispose() => _folder.Delete(recursive: true);
 
