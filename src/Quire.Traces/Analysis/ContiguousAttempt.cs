@@ -1,7 +1,7 @@
 namespace Quire.Traces.Analysis;
 
 /// <summary>One contiguous allocation, from <c>cma_alloc_start</c> to <c>cma_alloc_finish</c>.</summary>
-internal sealed class ContiguousAttempt
+internal class ContiguousAttempt
 {
     /// <summary>Its number in the trace, from 1.</summary>
     internal int Index { get; init; }

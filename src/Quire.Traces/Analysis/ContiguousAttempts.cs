@@ -1,31 +1,14 @@
 namespace Quire.Traces.Analysis;
 
 /// <summary>
-/// Every contiguous allocation of the trace, with the pages that made it fail and who held them then; and, as the trace goes on, whether and when those let
-/// go.
+/// The contiguous allocations of a recording of Quire, with the pages that made each fail and who held them then; and, as the trace goes on, whether and when those
+/// let go.
 /// </summary>
-/// <remarks>
-/// What happens between start and finish on the same thread belongs to the attempt; the busy pages are told by the same thread, before the finish or just after it.
-/// Memory: attempts beyond <see cref="Limit"/> are counted by result and not kept, except that a failure takes the place of a success.
-/// </remarks>
-internal sealed class ContiguousAttempts(OriginTable origins, HolderReplay replay, TraceQuality quality) : IHolderListener
+/// <remarks>The busy pages are told by the allocation's own thread, before the finish or just after it.</remarks>
+internal sealed class ContiguousAttempts(OriginTable origins, HolderReplay replay, TraceQuality quality) : AttemptTracker(quality), IHolderListener
 {
-    private const int Limit = 10_000;
-    private const int PagesLimit = 4096;
-
-    private readonly Dictionary<int, ContiguousAttempt> _open = [];
     private readonly Dictionary<int, ContiguousAttempt> _failed = [];
     private readonly Dictionary<uint, List<BusyHolder>> _watched = [];
-    private readonly List<ContiguousAttempt> _all = [];
-    private readonly long[] _results = new long[5];
-    private readonly TraceCounter _notKept = quality.Counter("attempts_not_kept", TraceDoubt.Note, "Contiguous allocations that are counted and not shown: there were too many.");
-    private readonly TraceCounter _orphans = quality.Counter("attempt_events_alone", TraceDoubt.Loss, "Ends of contiguous allocations whose beginning the trace does not have.");
-    private int _started;
-
-    /// <summary>Those kept, by their start.</summary>
-    internal IReadOnlyList<ContiguousAttempt> All => _all;
-
-    internal long Count(AttemptResult result) => _results[(int)result];
 
     internal TraceEventFormat? BusyFormat { get; private set; }
 
@@ -34,33 +17,32 @@ internal sealed class ContiguousAttempts(OriginTable origins, HolderReplay repla
         switch (shape.Kind)
         {
             case EventKind.ContiguousStart:
-                Begin(record, shape);
+                Start(record, shape).Origin = origins.Of(record, shape);
+                _failed.Remove(record.Pid);
                 break;
-            case EventKind.ContiguousRetry when _open.TryGetValue(record.Pid, out ContiguousAttempt? attempt):
-                attempt.Retries++;
+            case EventKind.ContiguousRetry when TryOpen(record.Pid, out ContiguousAttempt attempt):
+                Retried(attempt);
                 break;
-            case EventKind.PagesIsolated when _open.TryGetValue(record.Pid, out ContiguousAttempt? attempt):
-                Tested(record, shape, attempt);
+            case EventKind.PagesIsolated when TryOpen(record.Pid, out ContiguousAttempt attempt):
+                Tested(attempt, record, shape);
                 break;
-            case EventKind.MigratePages when _open.TryGetValue(record.Pid, out ContiguousAttempt? attempt):
-                attempt.Migrated += shape.Signed(record, EventField.Succeeded);
-                attempt.NotMigrated += shape.Signed(record, EventField.Failed);
+            case EventKind.MigratePages when TryOpen(record.Pid, out ContiguousAttempt attempt):
+                Migrated(attempt, record, shape);
                 break;
             case EventKind.ContiguousFinish:
-                Finish(record, shape);
+                ContiguousAttempt ended = End(record, shape);
+                ended.Origin = ended.LacksStart ? origins.Of(record, shape) : ended.Origin;
+                if (ended.Result != AttemptResult.Success)
+                {
+                    _failed[record.Pid] = ended;
+                }
+
                 break;
             case EventKind.PageBusy:
                 BusyFormat ??= record.Format;
                 Busy(record, shape);
                 break;
         }
-    }
-
-    /// <summary>No more events come: what is open stays unfinished.</summary>
-    internal void Finish()
-    {
-        _results[(int)AttemptResult.Unfinished] += _open.Count;
-        _open.Clear();
     }
 
     public void Began(in Holding holding, long time)
@@ -91,119 +73,20 @@ internal sealed class ContiguousAttempts(OriginTable origins, HolderReplay repla
         }
     }
 
-    private void Begin(in TraceRecord record, EventShape shape)
-    {
-        if (_open.Remove(record.Pid))
-        {
-            // Its finish is missing; it is among the kept as unfinished.
-            _results[(int)AttemptResult.Unfinished]++;
-            _orphans.Value++;
-        }
-
-        ContiguousAttempt attempt = new()
-        {
-            Index = ++_started,
-            Area = shape.Text(record, EventField.Name),
-            Pages = shape.Signed(record, EventField.Count),
-            Align = shape.Int(record, EventField.Align),
-            Pid = record.Pid,
-            Start = record.Time,
-            Origin = origins.Of(record, shape),
-        };
-        _open[record.Pid] = attempt;
-        _failed.Remove(record.Pid);
-        Keep(attempt);
-    }
-
-    private void Keep(ContiguousAttempt attempt)
-    {
-        if (_all.Count >= Limit)
-        {
-            _notKept.Value++;
-            int success = _all.FindIndex(static kept => kept.Result == AttemptResult.Success);
-            if (success < 0)
-            {
-                return;
-            }
-
-            _all.RemoveAt(success);
-        }
-
-        _all.Add(attempt);
-    }
-
-    private static void Tested(in TraceRecord record, EventShape shape, ContiguousAttempt attempt)
-    {
-        attempt.RangesTried++;
-        ulong first = shape.Unsigned(record, EventField.FinPfn);
-        if (first < shape.Unsigned(record, EventField.EndPfn) && attempt.FirstInTheWay.Count < PagesLimit && !attempt.FirstInTheWay.Contains(first))
-        {
-            attempt.FirstInTheWay.Add(first);
-        }
-    }
-
-    private void Finish(in TraceRecord record, EventShape shape)
-    {
-        if (!_open.Remove(record.Pid, out ContiguousAttempt? attempt))
-        {
-            _orphans.Value++;
-            attempt = new ContiguousAttempt
-            {
-                Index = ++_started,
-                Area = shape.Text(record, EventField.Name),
-                Pages = shape.Signed(record, EventField.Count),
-                Align = shape.Int(record, EventField.Align),
-                Pid = record.Pid,
-                Start = record.Time,
-                LacksStart = true,
-                Origin = origins.Of(record, shape),
-            };
-            Keep(attempt);
-        }
-
-        attempt.End = record.Time;
-        attempt.Result = Judge(record, shape, attempt);
-        _results[(int)attempt.Result]++;
-        if (attempt.Result == AttemptResult.Success)
-        {
-            attempt.Pfn = shape.Unsigned(record, EventField.Pfn);
-        }
-        else
-        {
-            _failed[record.Pid] = attempt;
-        }
-    }
-
-    private static AttemptResult Judge(in TraceRecord record, EventShape shape, ContiguousAttempt attempt)
-    {
-        if (shape.Has(EventField.Errorno))
-        {
-            return shape.Int(record, EventField.Errorno) switch
-            {
-                0 => AttemptResult.Success,
-                -16 => AttemptResult.Busy,
-                -4 => AttemptResult.Interrupted,
-                _ => AttemptResult.NoSpace,
-            };
-        }
-
-        // Kernels before errorno: without a page it failed, and whether a range was tried tells busy from no space.
-        return shape.Unsigned(record, EventField.Page) != 0 ? AttemptResult.Success
-            : attempt.RangesTried > 0 || attempt.Retries > 0 ? AttemptResult.Busy
-            : AttemptResult.NoSpace;
-    }
+    private protected override ContiguousAttempt Make(int index, in TraceRecord record, bool lacksStart) =>
+        new() { Index = index, Pid = record.Pid, Start = record.Time, LacksStart = lacksStart };
 
     private void Busy(in TraceRecord record, EventShape shape)
     {
-        if (!_open.TryGetValue(record.Pid, out ContiguousAttempt? attempt) && !_failed.TryGetValue(record.Pid, out attempt))
+        if (!TryOpen(record.Pid, out ContiguousAttempt? attempt) && !_failed.TryGetValue(record.Pid, out attempt))
         {
-            _orphans.Value++;
+            Orphans.Value++;
             return;
         }
 
         if (attempt.Busy.Count >= PagesLimit)
         {
-            _notKept.Value++;
+            NotKept.Value++;
             return;
         }
 

@@ -9,6 +9,9 @@ internal enum EventField
     Val,
     Ret,
     Mt,
+    Flags,
+    Mapcount,
+    Mapping,
     Migratetype,
     Order,
     Page,
@@ -27,6 +30,7 @@ internal enum EventField
     Pins,
     Name,
     Align,
+    RequestCount,
     Errorno,
     Expected,
     Reason,
@@ -35,4 +39,5 @@ internal enum EventField
     FinPfn,
     Succeeded,
     Failed,
+    Mode,
 }

@@ -23,7 +23,11 @@ internal enum EventKind
 
     PageAlloc,
     PageFree,
+
+    /// <summary><c>mm_page_free_batched</c>: a page of order 0 goes into a batch to be freed, which another event tells of.</summary>
+    PageFreeBatched,
     PagesIsolated,
+    MigrateStart,
     MigratePages,
     ContiguousStart,
     ContiguousRetry,

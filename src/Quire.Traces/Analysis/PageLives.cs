@@ -92,7 +92,7 @@ internal sealed class PageLives(OriginTable origins, TraceQuality quality, bool 
             case EventKind.PageAlloc:
                 Alloc(record, shape);
                 break;
-            case EventKind.PageFree:
+            case EventKind.PageFree or EventKind.PageFreeBatched:
                 Free(record, shape);
                 break;
             case EventKind.FragmentRefill or EventKind.FragmentReuse or EventKind.FragmentDrain:

@@ -72,7 +72,7 @@ public static class TraceAnalysis
         return HistoryReport.Of(pass, pfn, head);
     }
 
-    internal static IReadOnlyDictionary<string, long> QualityOf(TracePass pass) =>
+    internal static IReadOnlyDictionary<string, long> QualityOf(EventPass pass) =>
         new SortedDictionary<string, long>(pass.Input.Quality.Counters.Concat(pass.Quality.Counters).ToDictionary(static counter => counter.Name, static counter => counter.Value), StringComparer.Ordinal);
 
     /// <summary>What bears on every answer from this trace.</summary>

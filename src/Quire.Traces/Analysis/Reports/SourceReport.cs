@@ -15,7 +15,7 @@ public sealed record SourceReport(
     string Format, string? Kernel, long Events, long? FirstNs, long? LastNs, string Clock, int Sample, string? Filter, bool EndSnapshot,
     IReadOnlyDictionary<string, string> Properties)
 {
-    internal static SourceReport Of(TracePass pass) => new(
+    internal static SourceReport Of(EventPass pass) => new(
         pass.Input.Source.Format,
         pass.Input.Source.IsKernel ? pass.Input.Source.Properties.GetValueOrDefault("uname") : null,
         pass.Events,

@@ -30,7 +30,7 @@ public sealed record StatReport
     /// <summary>Every way in which data was lost or can be doubted, by name; those at 0 too.</summary>
     public required IReadOnlyDictionary<string, long> DataQuality { get; init; }
 
-    internal static StatReport Of(TracePass pass)
+    internal static StatReport Of(EventPass pass)
     {
         SortedDictionary<string, long> events = new(StringComparer.Ordinal);
         foreach (EventShape shape in pass.Shapes.All)
@@ -52,16 +52,8 @@ public sealed record StatReport
                     .OrderByDescending(static task => task.Events)
                     .ThenBy(static task => task.Pid),
             ],
-            Pages = new PageCounts(
-                pass.Lives.Seen,
-                pass.Lives.Allocated,
-                pass.Lives.Freed,
-                pass.Lives.ReusedInPlace,
-                // Pages of which nothing is known but that somebody holds them are held as well, as blame counts.
-                pass.Lives.Live.Where(static page => !page.Value.Count.IsBegun || page.Value.Count.Current > 0).Select(static page => page.Key)
-                    .Concat(pass.Replay.All().Select(static holding => holding.Page).Where(page => !pass.Lives.IsOver(page))).Distinct().Count(),
-                pass.Quality["pages_seen_mid_life"]),
-            HoldersAtEnd = pass.Replay.Count,
+            Pages = pass.PageCounts,
+            HoldersAtEnd = pass.HoldersAtEnd,
             Attempts = new AttemptCounts(
                 Enum.GetValues<AttemptResult>().Sum(pass.Attempts.Count),
                 pass.Attempts.Count(AttemptResult.Success),
