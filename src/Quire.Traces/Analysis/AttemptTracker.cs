@@ -33,6 +33,8 @@ internal abstract class AttemptTracker
     /// <summary>Whether any attempt is under way.</summary>
     private protected bool HasOpen => _open.Count > 0;
 
+    private protected IReadOnlyCollection<ContiguousAttempt> Open => _open.Values;
+
     internal long Count(AttemptResult result) => _results[(int)result];
 
     /// <summary>No more events come: what is open stays unfinished.</summary>

@@ -53,6 +53,8 @@ internal sealed class EventShape
             _fields[i] = format.Find(s_names[i]);
         }
 
+        IsReturning = format.Name.EndsWith("_and_return", StringComparison.Ordinal);
+        HasFlagNames = _fields[(int)EventField.Flags] is { IsArray: true };
         if (s_meanings.TryGetValue(format.Name, out (EventKind Kind, EventField[] Needed) meaning))
         {
             Lacking = string.Join(", ", meaning.Needed.Where(field => !Has(field)).Select(NameOf));
@@ -67,10 +69,19 @@ internal sealed class EventShape
     /// <summary>The fields without which the event means nothing and which it lacks; empty where none is.</summary>
     internal string Lacking { get; } = "";
 
+    /// <summary>Whether <c>ret</c> is the count after the operation.</summary>
+    internal bool IsReturning { get; }
+
+    /// <summary>Whether flags are recorded by name, not as a number.</summary>
+    internal bool HasFlagNames { get; }
+
     /// <summary>How many such events were read.</summary>
     internal long Events { get; set; }
 
     internal bool Has(EventField field) => _fields[(int)field] is not null;
+
+    /// <summary>Whether a field is recorded as text.</summary>
+    internal bool IsText(EventField field) => _fields[(int)field] is { IsArray: true };
 
     /// <summary>A field's number, or <paramref name="otherwise"/> where the event has no such field.</summary>
     internal long Signed(in TraceRecord record, EventField field, long otherwise = 0) =>

@@ -1,0 +1,485 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>
+/// The contiguous allocations of a kernel's trace and, of each range that was not free in the end, every page that stood in its way: the one the kernel names
+/// (<c>fin_pfn</c> of <c>test_pages_isolated</c>), those that were isolated and not moved, and those that were passed over in silence.
+/// </summary>
+/// <remarks>
+/// <para>Where the trace has no <c>cma</c> events, an allocation is known by what only happens in one: a stack inside <c>alloc_contig_range</c>, a migration for the reason
+/// <c>contig_range</c>, a test of isolated pages.</para>
+/// <para>The test itself is used against the lives: every frame below the first that is not free was free (mm/page_isolation.c), whatever the events seem to say.</para>
+/// </remarks>
+internal sealed class KernelAttempts : AttemptTracker
+{
+    /// <summary>Frames looked at for pages passed over in silence, over the whole trace.</summary>
+    private const long MostFramesScanned = 1L << 24;
+
+    /// <summary>Without stacks: an implied allocation that was quiet for so long is over, in ns.</summary>
+    private const long QuietNs = 50_000_000;
+
+    private readonly PageLifetimes _lives;
+    private readonly StackMeanings _meanings;
+    private readonly StackTable _stacks;
+    private readonly LossMap _losses;
+    private readonly Dictionary<TraceEventFormat, SymbolicNames> _reasons = [];
+    private long _scanned;
+    private long _last;
+
+    internal KernelAttempts(PageLifetimes lives, StackMeanings meanings, StackTable stacks, LossMap losses, TraceQuality quality)
+        : base(quality)
+    {
+        _lives = lives;
+        _meanings = meanings;
+        _stacks = stacks;
+        _losses = losses;
+    }
+
+    /// <summary>Events other than those of counts.</summary>
+    internal void Observe(in TraceRecord record, EventShape shape)
+    {
+        _last = record.Time;
+        switch (shape.Kind)
+        {
+            case EventKind.ContiguousStart:
+                CloseImplied(record.Pid);
+                ((KernelAttempt)Start(record, shape)).Origin = _stacks.NumberOf(record.Stack);
+                break;
+            case EventKind.ContiguousRetry when TryOpen(record.Pid, out ContiguousAttempt attempt):
+                Retried(attempt);
+                RangeEnded((KernelAttempt)attempt, record, shape);
+                break;
+            case EventKind.PagesIsolated:
+                Test(Within(record, shape), record, shape);
+                break;
+            case EventKind.MigrateStart or EventKind.MigratePages when TryOpen(record.Pid, out _) || IsForContiguous(record, shape):
+                KernelAttempt within = Within(record, shape);
+                within.Steps++;
+                if (shape.Kind == EventKind.MigratePages)
+                {
+                    Migrated(within, record, shape);
+                    within.HasFailedMigration = shape.Signed(record, EventField.Failed) > 0;
+                }
+
+                break;
+            case EventKind.ContiguousFinish:
+                Finished(record, shape);
+                break;
+            default:
+                if (HasOpen && TryOpen(record.Pid, out ContiguousAttempt open))
+                {
+                    ((KernelAttempt)open).Steps++;
+                    Leaves((KernelAttempt)open, record.Time, record.Stack.IsEmpty ? 0 : _stacks.NumberOf(record.Stack));
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>An event of a page's count, after <see cref="PageLifetimes"/> has seen it.</summary>
+    /// <param name="record">The event.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="read">What it did.</param>
+    /// <param name="page">The page; -1: it ended with this event, or nothing is known of it.</param>
+    internal void Observe(in TraceRecord record, EventShape shape, in RefEvent read, int page)
+    {
+        _last = read.Time;
+        if (!TryOpen(read.Pid, out ContiguousAttempt? open))
+        {
+            if (HasOpen && page < 0 && read.Op == RefOp.Put)
+            {
+                Gone(read.Pfn);
+            }
+
+            if (read.Stack == 0 || !_meanings[read.Stack].IsContiguous || read.Op is not (RefOp.Take or RefOp.Freeze or RefOp.FreezeFailed))
+            {
+                return;
+            }
+
+            open = Within(record, shape);
+        }
+
+        KernelAttempt attempt = (KernelAttempt)open;
+        attempt.Steps++;
+        if (!Leaves(attempt, read.Time, read.Stack))
+        {
+            Touch(attempt, read, page);
+        }
+    }
+
+    /// <summary>A page was freed.</summary>
+    internal void Freed(ulong pfn)
+    {
+        if (HasOpen)
+        {
+            Gone(pfn);
+        }
+    }
+
+    internal override void Finish()
+    {
+        foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>().Where(static attempt => attempt.IsImplied).ToArray())
+        {
+            CloseImplied(attempt.Pid);
+        }
+
+        base.Finish();
+    }
+
+    private protected override ContiguousAttempt Make(int index, in TraceRecord record, bool lacksStart) =>
+        new KernelAttempt { Index = index, Pid = record.Pid, Start = record.Time, LacksStart = lacksStart, IsImplied = _implies };
+
+    private bool _implies;
+
+    // The allocation of this thread, which may be known by this event alone.
+    private KernelAttempt Within(in TraceRecord record, EventShape shape)
+    {
+        if (TryOpen(record.Pid, out ContiguousAttempt open))
+        {
+            KernelAttempt known = (KernelAttempt)open;
+            bool isAnother = known.IsImplied && (record.Time - known.Quiet > QuietNs || (shape.Kind == EventKind.PagesIsolated && IsBehind(known, record, shape)));
+            if (!isAnother)
+            {
+                return known;
+            }
+
+            CloseImplied(record.Pid);
+        }
+
+        _implies = true;
+        KernelAttempt implied = (KernelAttempt)Start(record, shape);
+        _implies = false;
+        implied.Area = "";
+        implied.Pages = 0;
+        implied.Origin = _stacks.NumberOf(record.Stack);
+        implied.Quiet = record.Time;
+        return implied;
+    }
+
+    // A later range of the same allocation begins further on; one that begins before is of another allocation.
+    private static bool IsBehind(KernelAttempt attempt, in TraceRecord record, EventShape shape) =>
+        attempt.Ranges.Count > 0 && shape.Unsigned(record, EventField.EndPfn) < attempt.Ranges[^1].End;
+
+    private bool IsForContiguous(in TraceRecord record, EventShape shape)
+    {
+        if (!shape.Has(EventField.Reason))
+        {
+            return false;
+        }
+
+        string reason = shape.Text(record, EventField.Reason);
+        if (!shape.IsText(EventField.Reason))
+        {
+            if (!_reasons.TryGetValue(shape.Format, out SymbolicNames? names))
+            {
+                names = new SymbolicNames(shape.Format, "reason");
+                _reasons.Add(shape.Format, names);
+            }
+
+            reason = names[shape.Signed(record, EventField.Reason)];
+        }
+
+        return reason is "contig_range" or "cma";
+    }
+
+    // An implied allocation ends where its thread is seen elsewhere.
+    private bool Leaves(KernelAttempt attempt, long time, int stack)
+    {
+        if (!attempt.IsImplied)
+        {
+            return false;
+        }
+
+        bool isOver = stack != 0 ? !_meanings[stack].IsContiguous : time - attempt.Quiet > QuietNs;
+        if (isOver)
+        {
+            CloseImplied(attempt.Pid);
+            return true;
+        }
+
+        attempt.Quiet = time;
+        return false;
+    }
+
+    private void Touch(KernelAttempt attempt, in RefEvent read, int page)
+    {
+        if (read.Op == RefOp.Begin)
+        {
+            // The pages it takes in the end, and the new places of those it moves.
+            return;
+        }
+
+        bool isKnown = attempt.Touched.TryGetValue(read.Pfn, out TouchedPage touched);
+        if (!isKnown && read.Op is not RefOp.Take)
+        {
+            return;
+        }
+
+        if (!isKnown && attempt.Touched.Count >= PagesLimit * 64)
+        {
+            NotKept.Value++;
+            return;
+        }
+
+        switch (read.Op)
+        {
+            case RefOp.Take:
+                // The new place of a moved page gets references by this thread too: those begin with a set in this allocation, and are not isolated.
+                if (page >= 0 && _lives[page].Since >= attempt.Start && _lives[page].AllocationPid == attempt.Pid && !_lives[page].IsMidLife)
+                {
+                    return;
+                }
+
+                touched.Own += read.Value;
+                touched.IsGone = false;
+                if (touched.Own == read.Value)
+                {
+                    touched.Step = attempt.Steps;
+                    touched.Sight = Sight(read, touched.Own, touched.Sight.FreezeExpected);
+                }
+
+                break;
+            case RefOp.Put:
+                bool isUnmapping = touched.Sight.Count >= 0 && read.Mapcount < touched.Sight.Mapcount;
+                touched.Own += read.Value;
+                touched.IsSkipped = touched.Own == 0 && attempt.Steps == touched.Step + 1;
+                if (isUnmapping && page >= 0 && read.Count > 0)
+                {
+                    // A mapping's reference went, not the allocation's own: the page is seen again, with as many of its own as before.
+                    touched.Own -= read.Value;
+                    touched.Sight = Sight(read, Math.Max(1, touched.Own), 0);
+                }
+
+                touched.IsGone = page < 0;
+                break;
+            case RefOp.Freeze:
+                touched.Sight.FreezeExpected = 0;
+                break;
+            case RefOp.FreezeFailed:
+                touched.Sight = Sight(read, Math.Max(1, touched.Own), read.Value);
+                break;
+        }
+
+        attempt.Touched[read.Pfn] = touched;
+    }
+
+    private static PageSight Sight(in RefEvent read, int own, int expected) => new()
+    {
+        Time = read.Time,
+        Count = read.Count,
+        Own = own,
+        FreezeExpected = expected,
+        Look = read.Look,
+        Mapcount = read.Mapcount,
+        MigrateType = read.MigrateType,
+    };
+
+    private void Gone(ulong pfn)
+    {
+        foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>())
+        {
+            if (attempt.Touched.TryGetValue(pfn, out TouchedPage touched))
+            {
+                touched.IsGone = true;
+                attempt.Touched[pfn] = touched;
+            }
+        }
+    }
+
+    private void Test(KernelAttempt attempt, in TraceRecord record, EventShape shape)
+    {
+        Tested(attempt, record, shape);
+        attempt.Steps++;
+        attempt.Quiet = record.Time;
+        ulong start = shape.Unsigned(record, EventField.StartPfn);
+        ulong end = shape.Unsigned(record, EventField.EndPfn);
+        ulong first = shape.Unsigned(record, EventField.FinPfn);
+        bool isFree = first >= end;
+        if (attempt.IsImplied)
+        {
+            attempt.Pages = Math.Max(attempt.Pages, (long)Math.Min(end - Math.Min(start, end), long.MaxValue));
+        }
+
+        FoundFree(start, Math.Min(first, end), record.Time);
+        if (!isFree)
+        {
+            Blocked(attempt, start, end, record.Time, first);
+        }
+
+        AddRange(attempt, start, end, isFree);
+        if (attempt.IsImplied && isFree)
+        {
+            attempt.Pfn = start;
+            Close(attempt, record.Time, AttemptResult.Success);
+        }
+    }
+
+    // Where the trace has no tests, the retry tells that the range was not free.
+    private void RangeEnded(KernelAttempt attempt, in TraceRecord record, EventShape shape)
+    {
+        attempt.Steps++;
+        if (attempt.Ranges.Count >= attempt.Retries)
+        {
+            return;
+        }
+
+        ulong start = shape.Unsigned(record, EventField.Pfn);
+        ulong end = start + shape.Unsigned(record, EventField.Count);
+        Blocked(attempt, start, end, record.Time, named: null);
+        AddRange(attempt, start, end, isFree: false);
+        attempt.RangesTried = Math.Max(attempt.RangesTried, attempt.Retries);
+    }
+
+    private static void AddRange(KernelAttempt attempt, ulong start, ulong end, bool isFree)
+    {
+        if (attempt.Ranges.Count < PagesLimit)
+        {
+            attempt.Ranges.Add((start, end, isFree));
+        }
+
+        attempt.Touched.Clear();
+        attempt.HasFailedMigration = false;
+    }
+
+    private void Finished(in TraceRecord record, EventShape shape)
+    {
+        KernelAttempt ended = (KernelAttempt)End(record, shape);
+        if (ended.LacksStart)
+        {
+            ended.Origin = _stacks.NumberOf(record.Stack);
+        }
+
+        if (ended.Result is AttemptResult.Busy or AttemptResult.Interrupted && ended.Ranges.Count == 0)
+        {
+            Blocked(ended, 0, 0, record.Time, named: null);
+        }
+
+        ended.Touched.Clear();
+    }
+
+    private void CloseImplied(int pid)
+    {
+        if (!TryOpen(pid, out ContiguousAttempt open) || open is not KernelAttempt { IsImplied: true } attempt)
+        {
+            return;
+        }
+
+        if (attempt.Ranges.Count == 0)
+        {
+            // No test was recorded: what was isolated and not moved is known all the same.
+            Blocked(attempt, 0, 0, attempt.Quiet, named: null);
+            attempt.Pages = Math.Max(attempt.Pages, attempt.Touched.Count);
+        }
+
+        Close(attempt, attempt.Quiet, attempt.Ranges.Exists(static range => !range.IsFree) || attempt.Blocking.Count > 0 ? AttemptResult.Busy : AttemptResult.Unfinished);
+        attempt.Touched.Clear();
+    }
+
+    /// <summary>What stood in the way of a range that was not free. Of an unknown range (0 to 0) what was isolated and not moved.</summary>
+    private void Blocked(KernelAttempt attempt, ulong start, ulong end, long time, ulong? named)
+    {
+        ulong highest = 0;
+        foreach ((ulong pfn, TouchedPage touched) in attempt.Touched)
+        {
+            highest = Math.Max(highest, pfn);
+            if (!touched.IsGone && pfn >= (named ?? 0) && _lives.Find(pfn) >= 0)
+            {
+                Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: pfn == named);
+            }
+        }
+
+        if (named is { } first && !attempt.Touched.ContainsKey(first))
+        {
+            Block(attempt, HeadOf(first, start), Sight(first, time), isTouched: false, isSkipped: false, isNamed: true);
+        }
+
+        // After a batch that would not move the rest of the range is never tried: pages there live, and are in nobody's way yet.
+        ulong from = Math.Max(start, named ?? start);
+        ulong until = attempt.HasFailedMigration ? Math.Min(end, highest + 1) : end;
+        if (named is null || until <= from || until - from > (ulong)(MostFramesScanned - _scanned))
+        {
+            return;
+        }
+
+        _scanned += (long)(until - from);
+        for (ulong pfn = from; pfn < until; pfn++)
+        {
+            int page = _lives.Find(pfn);
+            if (page >= 0 && _lives[page].Count > 0 && !attempt.Touched.ContainsKey(pfn) && !_losses.Overlaps(_lives[page].Changed, time))
+            {
+                Block(attempt, pfn, Sight(pfn, time), isTouched: false, isSkipped: false, isNamed: pfn == named);
+            }
+        }
+    }
+
+    private void FoundFree(ulong start, ulong end, long time)
+    {
+        if (end <= start || end - start > (ulong)(MostFramesScanned - _scanned))
+        {
+            return;
+        }
+
+        _scanned += (long)(end - start);
+        for (ulong pfn = start; pfn < end; pfn++)
+        {
+            _lives.FoundFree(pfn, time);
+        }
+    }
+
+    // The test names the first frame that is not free; of a large page that began below the range, its head has the references.
+    private ulong HeadOf(ulong pfn, ulong start)
+    {
+        if (_lives.Find(pfn) >= 0)
+        {
+            return pfn;
+        }
+
+        for (int order = 1; order <= 10; order++)
+        {
+            ulong head = pfn >> order << order;
+            int page = _lives.Find(head);
+            if (page >= 0 && head < start && _lives[page].IsOrderKnown && head + (1UL << _lives[page].Order) > pfn)
+            {
+                return head;
+            }
+        }
+
+        return pfn;
+    }
+
+    private PageSight Sight(ulong pfn, long time)
+    {
+        int at = _lives.Find(pfn);
+        if (at < 0)
+        {
+            return new PageSight { Time = time, Count = -1, Look = -1, MigrateType = -1 };
+        }
+
+        ref KernelPage page = ref _lives[at];
+        return new PageSight { Time = time, Count = page.Count, Look = page.Look, Mapcount = page.Mapcount, MigrateType = page.MigrateType };
+    }
+
+    private void Block(KernelAttempt attempt, ulong pfn, PageSight sight, bool isTouched, bool isSkipped, bool isNamed)
+    {
+        bool isKnown = attempt.Blocking.TryGetValue(pfn, out BlockingPage block);
+        if (!isKnown && attempt.Blocking.Count >= PagesLimit)
+        {
+            NotKept.Value++;
+            return;
+        }
+
+        int page = _lives.Find(pfn);
+        if (page >= 0)
+        {
+            _lives.Watch(page);
+            block.Life = _lives[page].Life;
+        }
+
+        block.Pfn = pfn;
+        block.Sight = isTouched || !block.IsTouched ? sight : block.Sight;
+        block.Ranges++;
+        block.IsTouched |= isTouched;
+        block.IsSkipped = isTouched ? isSkipped : block.IsSkipped;
+        block.IsNamed |= isNamed;
+        attempt.Blocking[pfn] = block;
+    }
+}

@@ -1,0 +1,30 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>References of a kernel's page that somebody had, as inferred: from its taking to its release.</summary>
+internal struct KernelHolding
+{
+    /// <summary>When it was taken; null: before the page was first seen.</summary>
+    internal long? Acquired;
+    internal int References;
+    internal int TakeStack;
+    internal int TakePid;
+
+    /// <summary>When it was given back; null: never in this trace.</summary>
+    internal long? Released;
+    internal int PutStack;
+    internal int PutPid;
+
+    /// <summary>How likely the pairing is right: that it was given back here, and where it was not given back, that it is still held.</summary>
+    internal double Confidence;
+
+    /// <summary>What kind of reference.</summary>
+    internal RefMatch Match;
+
+    /// <summary>The page has it by what it is: it blocks nothing. By its stack, or because the page's mappings or content show it.</summary>
+    internal bool IsStructural;
+
+    /// <summary>It ended with the page, and no put was left for it: the trace lacks one, or a pairing is wrong.</summary>
+    internal bool EndedWithPage;
+
+    internal readonly bool IsHeldAt(long time) => (Acquired ?? long.MinValue) <= time && (Released ?? long.MaxValue) > time;
+}

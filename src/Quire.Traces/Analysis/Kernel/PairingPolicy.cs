@@ -1,0 +1,120 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>A reference on a page that is still open while its history is gone through.</summary>
+internal struct OpenReference
+{
+    internal long Time;
+    internal int Stack;
+    internal int Pid;
+    internal int References;
+
+    /// <summary>How likely it is still held, after the puts so far that may have been its own.</summary>
+    internal double Survival;
+    internal RefMatch Match;
+    internal bool IsStructural;
+}
+
+/// <summary>A put whose reference is looked for.</summary>
+/// <param name="Stack">Where it was put.</param>
+/// <param name="Pid">By whom.</param>
+/// <param name="References">How many.</param>
+/// <param name="Match">What its stack means.</param>
+/// <param name="Surplus">Structural references (those of unknown takers among them) that the page would have beyond what it shows after the put; null: not known.</param>
+internal readonly record struct OpenPut(int Stack, int Pid, int References, RefMatch Match, int? Surplus);
+
+/// <summary>
+/// The policy by which a put finds the reference it gives back. Each candidate gets a score, the logarithm of how much more likely it is than a candidate of which nothing is known; the best is
+/// taken, and the share of the others is the doubt.
+/// </summary>
+/// <remarks>
+/// The terms, strongest first (docs/kernel-traces.md says why): what the page shows (a put that leaves it with as many mappings, cache and private references as before was none of these),
+/// the kinds of the two stacks, how often the trace paired the two stacks where nothing was in doubt, the same task, equal numbers, a common caller, order.
+/// </remarks>
+internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evidence)
+{
+    private const double Shown = 4;
+    private const double SameClass = 3;
+    private const double EndsClass = 2;
+    private const double OtherClass = -2.5;
+    private const double SameTask = 2;
+    private const double SameNumber = 1;
+    private const double PartOf = -1;
+    private const double PinOfOther = -6;
+    private const double CommonCaller = 1.5;
+
+    /// <summary>Tie-breaker: the later a reference was taken, the likelier it is given back now.</summary>
+    private const double Latest = 0.3;
+
+    private const int Entry = 3;
+
+    /// <summary>How well a put fits a reference that was seen to be taken.</summary>
+    internal double Of(in OpenReference open, in OpenPut put, bool isLatest)
+    {
+        double score = evidence.Of(open.Stack, put.Stack) + Classes(open.Match.Class, put.Match.Class);
+        if (open.IsStructural && put.Surplus is { } surplus)
+        {
+            score += surplus >= 0 ? Shown / 2 : -Shown;
+        }
+        else if (!open.IsStructural && put.Surplus > 0)
+        {
+            // The page shows fewer mappings or less content than it has references for.
+            score -= Shown / 2;
+        }
+
+        bool isPin = StackMeanings.IsPin(open.References);
+        score += isPin != StackMeanings.IsPin(put.References) ? PinOfOther
+            : open.References == put.References ? SameNumber
+            : put.References > open.References ? PartOf
+            : 0;
+        if (open.Pid == put.Pid && open.Pid != 0)
+        {
+            score += SameTask + (HaveCommonCaller(open.Stack, put.Stack) ? CommonCaller : 0);
+        }
+
+        return score + (isLatest ? Latest : 0);
+    }
+
+    /// <summary>How well a put fits one of the references whose takers nobody saw.</summary>
+    internal double OfUnknown(in OpenPut put, int before)
+    {
+        double score = evidence.Of(PairingEvidence.Before, put.Stack);
+        if (put.Surplus is { } surplus)
+        {
+            score += surplus >= 0 ? Shown / 2 : -Shown;
+        }
+
+        score += put.Match.Class.IsStructural ? SameClass / 2 : 0;
+        return score + (StackMeanings.IsPin(put.References) && before < put.References ? PinOfOther : 0);
+    }
+
+    private static double Classes(RefClass take, RefClass put)
+    {
+        if (take.Name == StackMeanings.UnknownClass || put.Name == StackMeanings.UnknownClass)
+        {
+            return 0;
+        }
+
+        return take.Name == put.Name ? SameClass
+            : take.EndedBy.Contains(put.Name) ? EndsClass
+            : OtherClass;
+    }
+
+    // The same call of one function took it and gave it back: the outer frames are equal, further in than the system call's own entry.
+    private bool HaveCommonCaller(int take, int put)
+    {
+        if (take == 0 || put == 0)
+        {
+            return false;
+        }
+
+        string[] one = meanings[take].Frames;
+        string[] other = meanings[put].Frames;
+        int common = 0;
+        while (common < one.Length && common < other.Length && one[^(common + 1)] == other[^(common + 1)])
+        {
+            common++;
+        }
+
+        return common > Entry;
+    }
+}

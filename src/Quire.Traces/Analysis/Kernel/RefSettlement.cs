@@ -1,0 +1,402 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>
+/// Goes through a page's journal and makes holdings of it: each taking with the put that gave it back, or without where it is still held.
+/// </summary>
+/// <remarks>
+/// Invariant of what it goes through: the sum of the open references and of those of unknown takers is the page's count, as far as the trace has its operations.
+/// </remarks>
+internal sealed class RefSettlement
+{
+    /// <summary>Open references beyond this are folded into those of unknown takers: a page of a library has thousands of mappings.</summary>
+    private const int MostOpen = 48;
+
+    /// <summary>From this likelihood on a pairing teaches.</summary>
+    private const double Certain = 0.75;
+
+    /// <summary>A pin is taken as 1 and then 1023 by some kernels: within this time, by one task.</summary>
+    private const long PinParts = 1_000_000;
+
+    private readonly RefJournal _journal;
+    private readonly PageExpectations _expectations;
+    private readonly StackMeanings _meanings;
+    private readonly PairingPolicy _policy;
+    private readonly PairingEvidence _evidence;
+    private readonly HoldingBalance _balance;
+    private readonly TraceCounter _unpaired;
+    private readonly List<OpenReference> _open = [];
+    private readonly List<KernelHolding> _done = [];
+    private readonly List<RefEntry> _rest = [];
+    private double[] _scores = new double[64];
+    private int _before;
+    private int _frozenAt;
+    private bool _teaches;
+
+    internal RefSettlement(
+        RefJournal journal, PageExpectations expectations, StackMeanings meanings, PairingPolicy policy, PairingEvidence evidence, HoldingBalance balance, TraceQuality quality)
+    {
+        _journal = journal;
+        _expectations = expectations;
+        _meanings = meanings;
+        _policy = policy;
+        _evidence = evidence;
+        _balance = balance;
+        _unpaired = quality.Counter("puts_without_reference", TraceDoubt.Loss, "References given back that no taking of the trace is left for: their takings are missing.");
+    }
+
+    /// <summary>A page's life ended and nobody asks for its holders: what it teaches is learned, and what was taken and given back is counted.</summary>
+    internal void Finish(in KernelPage page, long ended, bool mayTeach)
+    {
+        Run(page, mayTeach, ended);
+        foreach (KernelHolding holding in _done)
+        {
+            _balance.Add(holding);
+        }
+    }
+
+    /// <summary>A long life goes on: what is done is counted. What is open, as entries that stand for it in the journal.</summary>
+    internal IReadOnlyList<RefEntry> Continue(ref KernelPage page)
+    {
+        Run(page, mayTeach: page.Unseen == 0, ended: null);
+        _rest.Clear();
+        foreach (KernelHolding holding in _done)
+        {
+            if (holding.Released is not null || holding.Acquired is null)
+            {
+                _balance.Add(holding);
+            }
+        }
+
+        foreach (OpenReference open in _open)
+        {
+            _rest.Add(new RefEntry
+            {
+                Time = open.Time,
+                Stack = open.Stack,
+                Pid = open.Pid,
+                Value = open.References,
+                Count = -1,
+                Mapcount = page.Mapcount,
+                Look = open.IsStructural ? RefJournal.None : page.Look,
+                Survival = (float)open.Survival,
+                Op = open.IsStructural ? RefOp.Begin : RefOp.Take,
+            });
+        }
+
+        page.Before = _before;
+        return _rest;
+    }
+
+    /// <summary>The holdings of a page, those that are still held too. Valid until the next call.</summary>
+    internal IReadOnlyList<KernelHolding> HoldingsOf(in KernelPage page, long? ended)
+    {
+        Run(page, mayTeach: false, ended);
+        return _done;
+    }
+
+    private void Run(in KernelPage page, bool mayTeach, long? ended)
+    {
+        _open.Clear();
+        _done.Clear();
+        _before = page.Before;
+        _frozenAt = 0;
+        _teaches = mayTeach;
+        for (int at = page.First; at != RefJournal.None; at = _journal[at].Next)
+        {
+            ref RefEntry entry = ref _journal[at];
+            switch (entry.Op)
+            {
+                case RefOp.Begin:
+                    Open(entry, entry.Value, isStructural: true);
+                    break;
+                case RefOp.Take:
+                    Take(page, entry);
+                    break;
+                case RefOp.Put:
+                    Put(page, entry, -entry.Value, isUnseen: false);
+                    break;
+                case RefOp.Freeze:
+                    _frozenAt = entry.Value;
+                    break;
+                case RefOp.Unfreeze:
+                    Unfreeze(page, entry);
+                    break;
+                case RefOp.Unseen when entry.Value > 0:
+                    _before += entry.Value;
+                    break;
+                case RefOp.Unseen:
+                    Put(page, entry, -entry.Value, isUnseen: true);
+                    break;
+            }
+        }
+
+        foreach (OpenReference open in _open)
+        {
+            _done.Add(new KernelHolding
+            {
+                Acquired = open.Time,
+                References = open.References,
+                TakeStack = open.Stack,
+                TakePid = open.Pid,
+                Released = ended,
+                Confidence = open.Survival,
+                Match = open.Match,
+                IsStructural = open.IsStructural,
+                EndedWithPage = ended is not null,
+            });
+        }
+    }
+
+    private void Take(in KernelPage page, in RefEntry entry)
+    {
+        if (_open.Count > 0 && entry.Value == StackMeanings.PinBias - 1)
+        {
+            OpenReference last = _open[^1];
+            if (last.Pid == entry.Pid && last.References == 1 && entry.Time - last.Time <= PinParts)
+            {
+                last.References += entry.Value;
+                last.Match = _meanings[entry.Stack].Pin;
+                last.IsStructural = last.Match.Class.IsStructural;
+                _open[^1] = last;
+                return;
+            }
+        }
+
+        Open(entry, entry.Value, isStructural: false);
+        OpenReference open = _open[^1];
+        if (open.Match.Class.Name == StackMeanings.UnknownClass && BecomesContent(page, entry))
+        {
+            open.IsStructural = true;
+            _open[^1] = open;
+        }
+    }
+
+    // Without a stack that says so, the page itself does: its next event shows as many more mappings, or as much more content.
+    private bool BecomesContent(in KernelPage page, in RefEntry entry)
+    {
+        if (entry.Next == RefJournal.None || entry.Look < 0)
+        {
+            return false;
+        }
+
+        ref RefEntry next = ref _journal[entry.Next];
+        PageExpectation now = _expectations.Of(entry.Look, entry.Mapcount, page.Order);
+        PageExpectation then = _expectations.Of(next.Look, next.Mapcount, page.Order);
+        return now.IsKnown && then.IsKnown && then.Sum - now.Sum >= entry.Value;
+    }
+
+    private void Open(in RefEntry entry, int references, bool isStructural)
+    {
+        RefMatch match = _meanings[entry.Stack].Of(RefRole.Take, StackMeanings.IsPin(references));
+        _open.Add(new OpenReference
+        {
+            Time = entry.Time,
+            Stack = entry.Stack,
+            Pid = entry.Pid,
+            References = references,
+            Survival = entry.Survival,
+            Match = match,
+            IsStructural = isStructural || match.Class.IsStructural,
+        });
+        if (_open.Count > MostOpen)
+        {
+            int oldest = _open.FindIndex(static open => open.IsStructural);
+            oldest = Math.Max(oldest, 0);
+            _before += _open[oldest].References;
+            _open.RemoveAt(oldest);
+        }
+    }
+
+    // Migration replaces the page in the page cache and leaves it without the cache's references: they went while the count was frozen.
+    private void Unfreeze(in KernelPage page, in RefEntry entry)
+    {
+        int change = entry.Value - _frozenAt;
+        if (_frozenAt > 0 && change < 0)
+        {
+            Put(page, entry, -change, isUnseen: false);
+        }
+        else if (change > 0)
+        {
+            Open(entry, change, isStructural: true);
+        }
+
+        _frozenAt = 0;
+    }
+
+    private void Put(in KernelPage page, in RefEntry entry, int references, bool isUnseen)
+    {
+        StackMeaning meaning = _meanings[entry.Stack];
+        while (references > 0)
+        {
+            if (_open.Count == 0 && _before <= 0)
+            {
+                _unpaired.Value += references;
+                return;
+            }
+
+            OpenPut put = new(entry.Stack, entry.Pid, references, meaning.Of(RefRole.Put, StackMeanings.IsPin(references)), Surplus(page, entry, references));
+            int best = Best(put, out double likelihood, out bool isAlone);
+            if (best < 0)
+            {
+                int given = Math.Min(references, _before);
+                _before -= given;
+                references -= given;
+                Done(put, entry, given, likelihood);
+                continue;
+            }
+
+            OpenReference open = _open[best];
+            int parts = Math.Min(references, open.References);
+            _done.Add(new KernelHolding
+            {
+                Acquired = open.Time,
+                References = parts,
+                TakeStack = open.Stack,
+                TakePid = open.Pid,
+                Released = entry.Time,
+                PutStack = entry.Stack,
+                PutPid = entry.Pid,
+                Confidence = likelihood * open.Survival,
+                Match = open.Match,
+                IsStructural = open.IsStructural,
+            });
+            if (_teaches && !isUnseen && (isAlone || likelihood >= Certain))
+            {
+                _evidence.Learn(open.Stack, entry.Stack);
+            }
+
+            references -= parts;
+            open.References -= parts;
+            if (open.References == 0)
+            {
+                _open.RemoveAt(best);
+            }
+            else
+            {
+                _open[best] = open;
+            }
+        }
+    }
+
+    // A reference of an unknown taker was given back. Where that was not the page's own (a mapping, the cache), somebody had held it.
+    private void Done(in OpenPut put, in RefEntry entry, int references, double likelihood)
+    {
+        if (_teaches)
+        {
+            _evidence.Learn(PairingEvidence.Before, entry.Stack);
+        }
+
+        bool isStructural = put.Match.Class.IsStructural || put.Surplus >= 0;
+        if (!isStructural)
+        {
+            _done.Add(new KernelHolding
+            {
+                References = references,
+                Released = entry.Time,
+                PutStack = entry.Stack,
+                PutPid = entry.Pid,
+                Confidence = likelihood,
+                Match = put.Match,
+            });
+        }
+    }
+
+    // Structural references that would be left over if the put is not one of them: above 0 the page no longer shows as much as it has, so it was; below 0 it would have too few afterwards,
+    // so it was not. Null where the page does not show what it has.
+    private int? Surplus(in KernelPage page, in RefEntry entry, int references)
+    {
+        PageExpectation shown = _expectations.Of(entry.Look, entry.Mapcount, page.Order);
+        if (!shown.IsKnown)
+        {
+            return null;
+        }
+
+        int structural = _before;
+        foreach (OpenReference open in _open)
+        {
+            structural += open.IsStructural ? open.References : 0;
+        }
+
+        return structural - references - shown.Sum;
+    }
+
+    // The best candidate, -1 for those of unknown takers. References of one stack and task are one candidate: which of them goes makes no difference.
+    private int Best(in OpenPut put, out double likelihood, out bool isAlone)
+    {
+        if (_scores.Length <= _open.Count)
+        {
+            _scores = new double[_open.Count * 2];
+        }
+
+        int best = -1;
+        double top = _before > 0 ? _policy.OfUnknown(put, _before) : double.NegativeInfinity;
+        double unknown = top;
+        for (int i = 0; i < _open.Count; i++)
+        {
+            _scores[i] = _policy.Of(_open[i], put, isLatest: i == _open.Count - 1);
+            if (_scores[i] > top)
+            {
+                top = _scores[i];
+                best = i;
+            }
+        }
+
+        double sum = _before > 0 ? Math.Exp(unknown - top) : 0;
+        double mine = best < 0 ? sum : 0;
+        int candidates = _before > 0 ? 1 : 0;
+        for (int i = 0; i < _open.Count; i++)
+        {
+            if (!IsFirstOfKind(i))
+            {
+                continue;
+            }
+
+            candidates++;
+            double weight = Math.Exp(ScoreOfKind(i) - top);
+            sum += weight;
+            mine += best >= 0 && IsSameKind(i, best) ? weight : 0;
+        }
+
+        likelihood = mine / sum;
+        isAlone = candidates == 1;
+        for (int i = 0; i < _open.Count; i++)
+        {
+            if (i == best || (best >= 0 && IsSameKind(i, best)))
+            {
+                continue;
+            }
+
+            OpenReference open = _open[i];
+            open.Survival *= 1 - (Math.Exp(ScoreOfKind(i) - top) / sum);
+            _open[i] = open;
+        }
+
+        return best;
+    }
+
+    private bool IsSameKind(int one, int other) => _open[one].Stack == _open[other].Stack && _open[one].Pid == _open[other].Pid;
+
+    private bool IsFirstOfKind(int at)
+    {
+        for (int i = 0; i < at; i++)
+        {
+            if (IsSameKind(i, at))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private double ScoreOfKind(int at)
+    {
+        double score = _scores[at];
+        for (int i = 0; i < _open.Count; i++)
+        {
+            score = IsSameKind(i, at) ? Math.Max(score, _scores[i]) : score;
+        }
+
+        return score;
+    }
+}
