@@ -68,7 +68,7 @@ internal static class AttemptReports
         long clear = 0;
         foreach (BusyPageReport page in busy)
         {
-            if (page.Unattributed > 0 || page.Holders.Count == 0)
+            if (page.Unattributed is > 0 || page.Holders.Count == 0)
             {
                 return null;
             }

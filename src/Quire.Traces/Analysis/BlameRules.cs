@@ -6,6 +6,7 @@ namespace Quire.Traces.Analysis;
 /// <item><c>failed_attempt</c>: a contiguous allocation ended busy. Who holds the pages that would not move broke its promise.</item>
 /// <item><c>short_pin</c>: a short pin is held at the end for longer than <see cref="ShortPinBound"/>, which is the bound it promised.</item>
 /// <item><c>max_age</c>: where an age was given, whatever is held at the end for longer, but for what pages have by design.</item>
+/// <item><c>leak</c>: asked for leaks, a stack of a kernel's trace that gives back less than it takes.</item>
 /// </list>
 /// Being held at the end is no offence by itself: a recording may end while its process goes on.
 /// </remarks>
@@ -17,6 +18,7 @@ internal static class BlameRules
     internal const string FailedAttempt = "failed_attempt";
     internal const string ShortPin = "short_pin";
     internal const string MaxAge = "max_age";
+    internal const string Leak = "leak";
 
     /// <summary>The table's own reference of movable data: it is what makes a page movable, and never in the way.</summary>
     internal const string Movable = "movable";

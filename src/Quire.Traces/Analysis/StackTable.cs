@@ -6,6 +6,8 @@ internal sealed class StackTable
     private readonly List<ulong[]> _stacks = [];
     private readonly Dictionary<ulong, int> _byHash = [];
 
+    internal int Count => _stacks.Count;
+
     /// <summary>The number of a stack, the same for the same addresses.</summary>
     internal int NumberOf(ReadOnlySpan<ulong> stack)
     {

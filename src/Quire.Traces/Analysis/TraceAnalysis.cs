@@ -14,8 +14,13 @@ public static class TraceAnalysis
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(options);
         input.Rewind();
+        if (input.Source.IsKernel)
+        {
+            return KernelAnalysis.Blame(input, options);
+        }
+
         TracePass pass = new(input);
-        pass.Run(options.Progress);
+        pass.Run(options.Progress, options.AtNs);
         HeldTable held = new(pass, options.MaxAgeNs, options.All);
         IReadOnlyList<AttemptReport> attempts = AttemptReports.Of(pass);
         List<string> broken = Broken(attempts, held.Rows, options);
@@ -55,7 +60,7 @@ public static class TraceAnalysis
     {
         ArgumentNullException.ThrowIfNull(input);
         input.Rewind();
-        TracePass pass = new(input);
+        EventPass pass = input.Source.IsKernel ? new KernelPass(input) : new TracePass(input);
         pass.Run(progress);
         return StatReport.Of(pass);
     }

@@ -104,6 +104,7 @@ internal sealed class KernelPass : EventPass
     {
         MayLackEvents = HasLoss(Input.Quality) || HasLoss(Quality);
         Attempts.Finish();
+        Lives.Finish();
         _flagsUnknown.Value = Looks.AreFlagsKnown ? 0 : 1;
     }
 }

@@ -207,6 +207,25 @@ internal sealed class PageLifetimes
         }
     }
 
+    /// <summary>No more events come. First all learn, then all are settled, so that the order of pages makes no difference.</summary>
+    internal void Finish()
+    {
+        foreach (EndedLife life in _ended.Values)
+        {
+            _settlement.Finish(life.Page, life.Time, mayTeach: life.Page.Unseen == 0 && !_losses.Overlaps(life.Page.Since, life.Time));
+        }
+
+        foreach (int at in _byPfn.Values)
+        {
+            _settlement.Teach(this[at]);
+        }
+
+        foreach (int at in _byPfn.Values)
+        {
+            _settlement.Finish(this[at]);
+        }
+    }
+
     /// <summary>The page's journal is kept whole, and beyond its life.</summary>
     internal void Watch(int page) => this[page].IsWatched = true;
 

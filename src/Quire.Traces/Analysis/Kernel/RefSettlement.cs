@@ -54,6 +54,19 @@ internal sealed class RefSettlement
         }
     }
 
+    /// <summary>Learns from a page that lives at the trace's end, before any such page is settled for good.</summary>
+    internal void Teach(in KernelPage page) => Run(page, mayTeach: page.Unseen == 0, ended: null);
+
+    /// <summary>A page lives at the trace's end: what it has is counted as well.</summary>
+    internal void Finish(in KernelPage page)
+    {
+        Run(page, mayTeach: false, ended: null);
+        foreach (KernelHolding holding in _done)
+        {
+            _balance.Add(holding);
+        }
+    }
+
     /// <summary>A long life goes on: what is done is counted. What is open, as entries that stand for it in the journal.</summary>
     internal IReadOnlyList<RefEntry> Continue(ref KernelPage page)
     {

@@ -35,8 +35,7 @@ internal static class AttemptText
 
     private static void Page(TextWriter output, AttemptReport attempt, BusyPageReport page, bool all)
     {
-        int tooMany = Math.Max(0, page.Count - page.Expected);
-        ReportText.Line(output, $"  page 0x{page.Pfn:x}  {Units.Reason(page.Reason)}  refs {page.Count} (expected {page.Expected} to migrate: {tooMany} too many)");
+        ReportText.Line(output, $"  page 0x{page.Pfn:x}  {Units.Reason(page.Reason)}{Counts(page)}{Expected(page)}");
         int shown = all ? page.Holders.Count : Math.Min(HoldersShown, page.Holders.Count);
         for (int i = 0; i < shown; i++)
         {
@@ -60,9 +59,17 @@ internal static class AttemptText
             ReportText.Line(output, $"    (+{Units.Count(page.Holders.Count - shown, "holder")}, see --all)");
         }
 
-        if (page.Unattributed > 0)
+        if (page.Unattributed is > 0 and { } unattributed)
         {
-            ReportText.Line(output, $"    HELD  {Units.Count(page.Unattributed, "reference")} unattributed (taken before the recording, or lost)");
+            ReportText.Line(output, $"    HELD  {Units.Count(unattributed, "reference")} unattributed (taken before the recording, or lost)");
         }
     }
+
+    private static string Counts(BusyPageReport page) => page.Count is not { } count ? "  no event of it in this trace"
+        : page.Expected is not { } expected ? $"  refs {count}"
+        : $"  refs {count} (expected {expected} to migrate: {Math.Max(0, count - expected)} too many)";
+
+    // Of what the expected count is made, where it says more than a number.
+    private static string Expected(BusyPageReport page) => page.ExpectedOf is null ? ""
+        : $"  [{string.Join(", ", page.ExpectedOf.Where(static part => part.Value > 0).Select(static part => $"{part.Key.Replace('_', ' ')} {part.Value}"))}]{(page.Class is null ? "" : $"  {page.Class}")}{(page.Ranges > 1 ? $"  in {page.Ranges} ranges" : "")}";
 }

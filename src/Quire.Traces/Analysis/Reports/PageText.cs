@@ -48,7 +48,7 @@ internal static class PageText
             string mark = ReferenceEquals(holder, oldest) ? "<- oldest" : "";
             string taken = holder.TakenSite is null ? "" : $"taken at {holder.TakenSite}";
             string what = $"{Units.Class(holder.Class)}{references}{(used.Length > 0 ? ", " : "")}{used}";
-            lines.Add(" ", $"{number++}", "HELD", holder.Site, $"{holder.Task}", Units.Moment(holder.AcquiredNs - begin), what, Units.Duration(holder.AgeNs), $"{mark}{(mark.Length > 0 && taken.Length > 0 ? "  " : "")}{taken}");
+            lines.Add(" ", $"{number++}", "HELD", holder.Site, $"{holder.Task}", holder.AcquiredNs is { } acquired ? Units.Moment(acquired - begin) : "before", what, Units.Duration(holder.AgeNs), $"{mark}{(mark.Length > 0 && taken.Length > 0 ? "  " : "")}{taken}");
         }
 
         if (page.Reserve > 0)

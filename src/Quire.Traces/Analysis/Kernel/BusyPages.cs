@@ -1,0 +1,161 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>Makes reports of pages that stood in the way of a kernel's contiguous allocation: count against expected, and who made the difference.</summary>
+internal static class BusyPages
+{
+    /// <summary>References beyond those expected, for which a page's own (allocation, a mapping about to be made) are named after all others.</summary>
+    private const double OwnShare = 0.5;
+
+    internal static BusyPageReport Of(in BlockingPage block, KernelAttempt attempt, KernelPass pass)
+    {
+        PageSight sight = block.Sight;
+        if (sight.Count < 0 || !pass.Lives.TryLife(block.Pfn, block.Life, out KernelPage page, out long? ended))
+        {
+            return Unseen(block);
+        }
+
+        PageExpectation shown = pass.Expectations.Of(sight.Look, sight.Mapcount, page.Order);
+        List<KernelHolding> held = Held(page, ended, sight.Time, attempt, pass);
+        int others = held.Where(static holding => !holding.IsStructural).Sum(static holding => holding.References);
+        int? expected = sight.FreezeExpected > 0 ? sight.FreezeExpected
+            : shown.IsKnown ? shown.Sum + sight.Own
+            : sight.Count > 0 ? Math.Max(0, sight.Count - others)
+            : null;
+        int surplus = Math.Max(0, sight.Count - expected ?? 0);
+        List<HolderReport> holders = Choose(held, surplus, page, sight.Time, pass);
+        int unattributed = surplus - holders.Sum(static holder => holder.References);
+        PageFlags flags = sight.Look < 0 ? PageFlags.None : pass.Looks.FlagsOf(sight.Look);
+        (string reason, string? kind) = Why(block, surplus, shown, flags, pass.Looks, sight.Look);
+        return new BusyPageReport
+        {
+            Pfn = block.Pfn,
+            Generation = null,
+            Count = sight.Count,
+            Expected = expected,
+            ExpectedOf = shown.IsKnown ? Parts(shown, sight) : null,
+            Reason = reason,
+            Class = kind,
+            Holders = holders,
+            Unattributed = unattributed,
+            Flags = sight.Look < 0 ? null : pass.Looks.Describe(sight.Look),
+            Ranges = block.Ranges,
+            ClearNs = Clear(holders, unattributed, ended),
+        };
+    }
+
+    private static BusyPageReport Unseen(in BlockingPage block) => new()
+    {
+        Pfn = block.Pfn,
+        Generation = null,
+        Count = null,
+        Expected = null,
+        Reason = "unseen",
+        Holders = [],
+        Unattributed = null,
+        Ranges = block.Ranges,
+    };
+
+    /// <summary>Who held the page then, without the allocation itself.</summary>
+    private static List<KernelHolding> Held(in KernelPage page, long? ended, long time, KernelAttempt attempt, KernelPass pass)
+    {
+        List<KernelHolding> held = [];
+        foreach (KernelHolding holding in pass.Settlement.HoldingsOf(page, ended))
+        {
+            bool isOwn = holding.TakePid == attempt.Pid && holding.Acquired >= attempt.Start;
+            if (holding.IsHeldAt(time) && !isOwn)
+            {
+                held.Add(holding);
+            }
+        }
+
+        return held;
+    }
+
+    // Those who made the surplus: the surest first, up to as many references as there are too many. A page's own references come last, and only where no unknown taker could be meant instead.
+    private static List<HolderReport> Choose(List<KernelHolding> held, int surplus, in KernelPage page, long time, KernelPass pass)
+    {
+        List<HolderReport> chosen = [];
+        KernelPage of = page;
+        int rest = surplus;
+        KernelHolding[] others = [.. held.Where(static holding => !holding.IsStructural).OrderByDescending(static holding => holding.Confidence).ThenBy(static holding => holding.Acquired)];
+        int candidates = others.Sum(static holding => holding.References);
+        double share = candidates > surplus ? (double)surplus / candidates : 1;
+        Add(others, share);
+        if (rest > 0 && !page.IsMidLife)
+        {
+            Add([.. held.Where(static holding => holding.IsStructural).OrderByDescending(static holding => holding.Acquired)], OwnShare);
+        }
+
+        return [.. chosen.OrderBy(static holder => holder.AcquiredNs ?? long.MinValue).ThenBy(static holder => holder.Site, StringComparer.Ordinal)];
+
+        void Add(KernelHolding[] candidates, double share)
+        {
+            foreach (KernelHolding candidate in candidates)
+            {
+                if (rest <= 0)
+                {
+                    break;
+                }
+
+                KernelHolding part = candidate;
+                part.References = Math.Min(rest, candidate.References);
+                rest -= part.References;
+                chosen.Add(KernelHolders.Of(part, of, time, share, pass));
+            }
+        }
+    }
+
+    private static Dictionary<string, int> Parts(PageExpectation shown, in PageSight sight)
+    {
+        Dictionary<string, int> parts = new(StringComparer.Ordinal)
+        {
+            ["mappings"] = shown.Mappings,
+            ["page_cache"] = shown.Cache,
+            ["swap_cache"] = shown.SwapCache,
+            ["private"] = shown.Private,
+            ["isolation"] = sight.FreezeExpected > 0 ? Math.Max(0, sight.FreezeExpected - shown.Sum) : sight.Own,
+        };
+        return parts;
+    }
+
+    // With nobody's references beyond the expected, what the page is says why it would not move.
+    private static (string Reason, string? Class) Why(in BlockingPage block, int surplus, PageExpectation shown, PageFlags flags, PageLooks looks, int look)
+    {
+        if (surplus > 0)
+        {
+            return (block.Sight.FreezeExpected > 0 ? "freeze_failed" : "referenced", null);
+        }
+
+        PageContent content = look < 0 ? PageContent.None : looks[look].Content;
+        return (flags & PageFlags.Writeback) != 0 ? ("writeback", "writeback")
+            : shown.Private > 0 ? ("buffers", "buffer-heads")
+            : content == PageContent.Movable ? ("owner_refused", "non-lru-movable")
+            : block.IsTouched && block.IsSkipped ? ("passed_over", null)
+            : block.IsTouched ? ("not_moved", null)
+            : content == PageContent.None ? ("not_movable", "allocation")
+            : (flags & PageFlags.Lru) == 0 ? ("not_on_lru", "lru-batch")
+            : ("not_tried", null);
+    }
+
+    // When the last of its holders let go; where some are unknown, when the page was free.
+    private static long? Clear(List<HolderReport> holders, int unattributed, long? ended)
+    {
+        if (unattributed > 0 || holders.Count == 0)
+        {
+            return ended;
+        }
+
+        long clear = long.MinValue;
+        foreach (HolderReport holder in holders)
+        {
+            if (holder.ReleasedNs is not { } released)
+            {
+                return ended;
+            }
+
+            clear = Math.Max(clear, released);
+        }
+
+        return ended is { } end ? Math.Min(end, clear) : clear;
+    }
+}

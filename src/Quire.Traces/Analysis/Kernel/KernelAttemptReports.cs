@@ -1,0 +1,44 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>Makes reports of a kernel's contiguous allocations: what stood in the way, who it was, whether a retry would have worked, what to do.</summary>
+internal static class KernelAttemptReports
+{
+    internal static IReadOnlyList<AttemptReport> Of(KernelPass pass)
+    {
+        KernelAttempt[] attempts = [.. pass.Attempts.All.Cast<KernelAttempt>()];
+        return [.. attempts.Select(attempt => Of(attempt, attempts, pass))];
+    }
+
+    private static AttemptReport Of(KernelAttempt attempt, KernelAttempt[] all, KernelPass pass)
+    {
+        List<BusyPageReport> busy = [.. attempt.Blocking.Values.OrderBy(static page => page.Pfn).Select(page => BusyPages.Of(page, attempt, pass))];
+        long? clear = busy.Count == 0 || busy.Exists(static page => page.ClearNs is null) ? null : busy.Max(static page => page.ClearNs);
+        KernelAttempt? later = attempt.Result == AttemptResult.Busy ? LaterSuccess(attempt, all) : null;
+        return new AttemptReport
+        {
+            Index = attempt.Index,
+            Area = attempt.Area,
+            Pages = attempt.Pages,
+            Align = attempt.Align,
+            StartNs = attempt.Start,
+            EndNs = attempt.End,
+            Result = AttemptReports.NameOf(attempt.Result),
+            Task = pass.Task(attempt.Pid),
+            Site = attempt.Origin == 0 ? null : pass.Meanings[attempt.Origin].Label,
+            RangesTried = attempt.RangesTried,
+            Retries = attempt.Retries,
+            Migrated = attempt.Migrated,
+            BusyPages = busy,
+            ClearNs = clear,
+            Verdict = KernelVerdicts.Of(attempt, busy, clear, later, pass),
+            Advice = KernelAdvice.Of(attempt, busy, clear, later, pass),
+        };
+    }
+
+    // A later allocation that got a range which one of this one's tries had to give up.
+    private static KernelAttempt? LaterSuccess(KernelAttempt attempt, KernelAttempt[] all) => Array.Find(
+        all,
+        later => later.Result == AttemptResult.Success && later.Start >= attempt.Start && later.Index != attempt.Index
+            && attempt.Blocking.Count > 0
+            && attempt.Blocking.Values.All(page => later.Ranges.Exists(range => range.IsFree && page.Pfn >= range.Start && page.Pfn < range.End)));
+}

@@ -1,0 +1,49 @@
+namespace Quire.Traces.Analysis;
+
+/// <summary>Makes reports of inferred holders.</summary>
+internal static class KernelHolders
+{
+    private const double LossFactor = 0.5;
+    private const double MismatchFactor = 0.7;
+    private const double UnknownTakerFactor = 0.8;
+
+    /// <summary>A holder as reports show it.</summary>
+    /// <param name="holding">The holder.</param>
+    /// <param name="page">Its page.</param>
+    /// <param name="until">Up to when its age counts.</param>
+    /// <param name="share">How much of the doubt is left: less than 1 where it is one of several who may have been meant.</param>
+    /// <param name="pass">The reading.</param>
+    internal static HolderReport Of(in KernelHolding holding, in KernelPage page, long until, double share, KernelPass pass)
+    {
+        StackMeaning? take = holding.Acquired is null ? null : pass.Meanings[holding.TakeStack];
+        StackMeaning? put = holding.Released is null || holding.EndedWithPage ? null : pass.Meanings[holding.PutStack];
+        long since = holding.Acquired ?? page.Since;
+        return new HolderReport
+        {
+            Pfn = page.Pfn,
+            Generation = null,
+            References = holding.References,
+            Pins = StackMeanings.IsPin(holding.References) ? holding.References / StackMeanings.PinBias : null,
+            Bytes = 0,
+            Task = holding.Acquired is null ? new TraceTask(TraceInput.UnknownComm, 0) : pass.Task(holding.TakePid),
+            AcquiredNs = holding.Acquired,
+            ReleasedNs = holding.Released,
+            ReleasedTask = holding.Released is null || holding.EndedWithPage ? null : pass.Task(holding.PutPid),
+            ReleasedSite = put?.Label,
+            ReleasedStack = put?.Frames ?? [],
+            AgeNs = Math.Max(0, until - since),
+            Site = take?.Label ?? $"taken before the trace, put in {put?.Label ?? "an unknown site"}",
+            TakenSite = null,
+            Stack = take?.Frames ?? [],
+            Class = holding.Match.Class.Name,
+            Confidence = Math.Round(Math.Clamp(holding.Confidence * share * Trust(holding, page, until, pass), 0.01, 1), 2),
+            Basis = "inferred",
+        };
+    }
+
+    // What was lost while it was held may have been its release, or another's taking.
+    private static double Trust(in KernelHolding holding, in KernelPage page, long until, KernelPass pass) =>
+        (pass.Losses.Overlaps(holding.Acquired ?? page.Since, until) ? LossFactor : 1)
+        * (page.Unseen > 0 ? MismatchFactor : 1)
+        * (holding.Acquired is null ? UnknownTakerFactor : 1);
+}
