@@ -36,7 +36,7 @@ public abstract class TraceInput : IDisposable
     /// <summary>Whether texts stand in a dictionary, and fields have their numbers.</summary>
     internal abstract bool HasDictionary { get; }
 
-    /// <summary>Opens a trace, whatever its format: a recording of Quire, or a trace.dat of version 6 or 7.</summary>
+    /// <summary>Opens a trace, whatever its format: a recording of Quire, a trace.dat of version 6 or 7, or a trace as text.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="TraceFormatException">It is no trace, or is damaged where nothing can be read without.</exception>
     /// <exception cref="IOException">The file can't be read.</exception>
@@ -50,6 +50,7 @@ public abstract class TraceInput : IDisposable
             ReadOnlySpan<byte> start = map.Span(0, (int)Math.Min(map.Length, 16));
             return QuireRingInput.Knows(start) ? new QuireRingInput(map)
                 : TraceDatInput.Knows(start) ? new TraceDatInput(map)
+                : TextTraceInput.Knows(start) ? new TextTraceInput(map)
                 : start.StartsWith(new byte[] { 0x1f, 0x8b }) ? throw new TraceFormatException(path, 0, "the file is packed with gzip; unpack it first.")
                 : throw new TraceFormatException(path, 0, "this is neither a recording of Quire nor a trace.dat.");
         }

@@ -1,0 +1,200 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire.Traces;
+
+/// <summary>The lines of a file, freed of what mails and logs put around them: quote marks, the log's own time, ends of lines of other systems.</summary>
+/// <remarks>Lines are where the file has them, or, where bytes had to be changed, in a buffer that the next line overwrites.</remarks>
+internal sealed unsafe class TextLineReader
+{
+    /// <summary>A longer line is no line of a trace; its rest is passed over.</summary>
+    internal const int MaximumLine = 1 << 16;
+
+    private readonly byte* _file;
+    private readonly long _length;
+    private readonly byte[] _scratch = GC.AllocateUninitializedArray<byte>(MaximumLine, pinned: true);
+    private long _at;
+
+    internal TextLineReader(FileMap map)
+    {
+        _length = map.Length;
+        _file = map.At(0, _length);
+        Rewind();
+    }
+
+    /// <summary>The line's first byte, behind quote marks.</summary>
+    internal byte* Line { get; private set; }
+
+    internal int Length { get; private set; }
+
+    /// <summary>Counted from 1.</summary>
+    internal long Number { get; private set; }
+
+    /// <summary>Bytes the line takes in the file, quote marks too: near the width at which a mail was wrapped, what follows may belong to it.</summary>
+    internal int Columns { get; private set; }
+
+    /// <summary>How many quote marks stood before it.</summary>
+    internal int Quotes { get; private set; }
+
+    /// <summary>The file ends without an end of line: this one may be cut.</summary>
+    internal bool IsUnended { get; private set; }
+
+    internal bool IsTooLong { get; private set; }
+
+    /// <summary>The line stands in a buffer, not in the file.</summary>
+    internal bool IsScratch { get; private set; }
+
+    /// <summary>Whether lines come with spaces that don't break: set when the first such is seen.</summary>
+    internal bool HasHardSpaces { get; private set; }
+
+    internal void Rewind()
+    {
+        // A mark of byte order is no part of the first line.
+        _at = _length >= 3 && _file[0] == 0xef && _file[1] == 0xbb && _file[2] == 0xbf ? 3 : 0;
+        Number = 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal bool TryMove()
+    {
+        if (_at >= _length)
+        {
+            return false;
+        }
+
+        byte* start = _file + _at;
+        int window = (int)Math.Min(_length - _at, MaximumLine);
+        int end = new ReadOnlySpan<byte>(start, window).IndexOf((byte)'\n');
+        IsTooLong = false;
+        IsUnended = false;
+        if (end < 0)
+        {
+            end = window;
+            if (_length - _at > window)
+            {
+                IsTooLong = true;
+                SkipLine(window);
+            }
+            else
+            {
+                IsUnended = true;
+                _at = _length;
+            }
+        }
+        else
+        {
+            _at += end + 1;
+        }
+
+        Number++;
+        Columns = end;
+        Quotes = 0;
+        IsScratch = false;
+        while (end > 0 && start[end - 1] == '\r')
+        {
+            end--;
+        }
+
+        if (end > 1 && (*start is (byte)'>' or (byte)'[' or (byte)'<' || (start[1] == '>' && *start == ' ')))
+        {
+            int skip = Surroundings(start, end);
+            start += skip;
+            end -= skip;
+        }
+
+        Line = start;
+        Length = end;
+        if (HasHardSpaces)
+        {
+            SoftenSpaces();
+        }
+
+        return true;
+    }
+
+    /// <summary>Makes spaces of those that don't break (U+00A0); false where there are none.</summary>
+    internal bool SoftenSpaces()
+    {
+        ReadOnlySpan<byte> line = new(Line, Length);
+        if (IsScratch || line.IndexOf("\u00a0"u8) < 0)
+        {
+            return false;
+        }
+
+        HasHardSpaces = true;
+        int length = 0;
+        for (int at = 0; at < line.Length; at++)
+        {
+            bool isHard = line[at] == 0xc2 && at + 1 < line.Length && line[at + 1] == 0xa0;
+            _scratch[length++] = isHard ? (byte)' ' : line[at];
+            at += isHard ? 1 : 0;
+        }
+
+        IsScratch = true;
+        byte* start = (byte*)Unsafe.AsPointer(ref _scratch[0]);
+        int skip = Surroundings(start, length);
+        Line = start + skip;
+        Length = length - skip;
+        return true;
+    }
+
+    /// <summary>How many bytes of quote marks, and of a log's level and time, stand before the line.</summary>
+    private int Surroundings(byte* line, int end)
+    {
+        int at = 0;
+        while (at < end && (line[at] == '>' || (line[at] == ' ' && at + 1 < end && line[at + 1] == '>')))
+        {
+            at += line[at] == ' ' ? 2 : 1;
+            Quotes++;
+        }
+
+        // What a mail program put between mark and text; spaces of the line itself don't matter.
+        at += Quotes > 0 && at < end && line[at] == ' ' ? 1 : 0;
+        if (at + 2 < end && line[at] == '<' && TextBytes.IsDigit(line[at + 1]) && line[at + 2] is (byte)'>')
+        {
+            at += 3;
+        }
+
+        // "[   12.345678] ", and behind it, with the option, who wrote it: "[  T123] ".
+        int bracket = at;
+        if (bracket < end && line[bracket] == '[')
+        {
+            int inside = TextBytes.SkipSpaces(line, bracket + 1, end);
+            if (TextBytes.TryDecimal(line, ref inside, end, out _) && inside < end && line[inside] == '.')
+            {
+                inside++;
+                if (TextBytes.TryDecimal(line, ref inside, end, out _) && inside < end && line[inside] == ']')
+                {
+                    at = inside + 1;
+                    inside = TextBytes.SkipSpaces(line, at + 1, end);
+                    if (at < end && line[at] == '[' && inside < end && line[inside] is (byte)'T' or (byte)'C')
+                    {
+                        int close = TextBytes.IndexOf(line, inside, Math.Min(end, inside + 12), "]"u8);
+                        at = close < 0 ? at : close + 1;
+                    }
+
+                    at += at < end && line[at] == ' ' ? 1 : 0;
+                }
+            }
+        }
+
+        return at;
+    }
+
+    private void SkipLine(int from)
+    {
+        for (long at = _at + from; at < _length;)
+        {
+            int window = (int)Math.Min(_length - at, 1 << 20);
+            int end = new ReadOnlySpan<byte>(_file + at, window).IndexOf((byte)'\n');
+            if (end >= 0)
+            {
+                _at = at + end + 1;
+                return;
+            }
+
+            at += window;
+        }
+
+        _at = _length;
+    }
+}

@@ -1,0 +1,21 @@
+using System.IO.Compression;
+
+namespace Quire.Traces.Tests;
+
+/// <summary>The recordings of real kernels, as files and as text.</summary>
+internal static class KernelSamples
+{
+    /// <summary>Those whose trace.dat and text are of the same buffer.</summary>
+    internal static readonly string[] Paired = ["s1-success", "s2-vmsplice-pipe", "s5-ext4-journal-buffers", "s7-busy-retry-then-success", "s9-thp-tail-page-pinned"];
+
+    internal static string PathOf(string scenario, string file) => Path.Combine(AppContext.BaseDirectory, "Data", "kernel", scenario, file);
+
+    internal static byte[] Unpack(string scenario, string file)
+    {
+        using FileStream packed = File.OpenRead(PathOf(scenario, file));
+        using GZipStream unpacked = new(packed, CompressionMode.Decompress);
+        using MemoryStream bytes = new();
+        unpacked.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+}
