@@ -10,10 +10,11 @@ internal sealed unsafe class FileMap : IDisposable
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _start;
 
-    internal FileMap(string path)
+    /// <param name="path">What the user calls it, for errors.</param>
+    /// <param name="stream">The file; the map needs it no longer.</param>
+    internal FileMap(string path, FileStream stream)
     {
         Path = path;
-        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         Length = stream.Length;
         if (Length == 0)
         {
@@ -30,6 +31,27 @@ internal sealed unsafe class FileMap : IDisposable
     internal string Path { get; }
 
     internal long Length { get; }
+
+    /// <summary>What the file packs ended too early.</summary>
+    internal bool IsCut { get; init; }
+
+    /// <summary>What the file packs could not be unpacked to its end.</summary>
+    internal bool IsPackingDamaged { get; init; }
+
+    /// <summary>Whether this is the file of that name itself, which may still grow; false for what was unpacked or came through a pipe.</summary>
+    internal bool IsNamed { get; init; }
+
+    /// <summary>The file anew, as long as it is by now; null where it can't have changed.</summary>
+    internal FileMap? AsItIsNow()
+    {
+        if (!IsNamed)
+        {
+            return null;
+        }
+
+        using FileStream stream = new(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        return new FileMap(Path, stream) { IsNamed = true };
+    }
 
     /// <summary>Throws where [offset, offset + length) is not all within the file.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,7 +11,7 @@ internal static class ConvertCommand
 
     internal static Command Create()
     {
-        Argument<string> input = new("IN") { Description = "A recording (.qring) or a trace.dat." };
+        Argument<string> input = new("IN") { Description = "A recording (.qring) or a trace.dat, also packed by gzip or zstd; - is standard input." };
         Argument<string> output = new("OUT") { Description = "The file to write." };
         Option<string?> format = new("--format")
         {

@@ -19,7 +19,7 @@ internal static class InputTrace
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            return Fail(Directory.Exists(path) ? $"'{path}' is a directory." : File.Exists(path) ? failure.Message : $"there is no file '{path}'.");
+            return Fail(Directory.Exists(path) ? $"'{path}' is a directory." : path == "-" || File.Exists(path) ? failure.Message : $"there is no file '{path}'.");
         }
     }
 

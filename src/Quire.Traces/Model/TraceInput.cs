@@ -1,3 +1,5 @@
+using Quire.Traces.Sources;
+
 namespace Quire.Traces;
 
 /// <summary>A trace, read event by event in the order of time. Not thread-safe: one reader at a time.</summary>
@@ -36,23 +38,33 @@ public abstract class TraceInput : IDisposable
     /// <summary>Whether texts stand in a dictionary, and fields have their numbers.</summary>
     internal abstract bool HasDictionary { get; }
 
-    /// <summary>Opens a trace, whatever its format: a recording of Quire, a trace.dat of version 6 or 7, or a trace as text.</summary>
-    /// <param name="path">The file.</param>
-    /// <exception cref="TraceFormatException">It is no trace, or is damaged where nothing can be read without.</exception>
-    /// <exception cref="IOException">The file can't be read.</exception>
+    /// <summary>
+    /// Opens a trace, whatever its format: a recording of Quire, a trace.dat of version 6 or 7, or a trace as text; also packed by gzip or zstd, out of a pipe, or (<c>-</c>) out of
+    /// standard input. What is packed or comes through a pipe is first taken into a private file without a name, in the folder that TMPDIR names or else in /var/tmp.
+    /// </summary>
+    /// <remarks>Where packed bytes end too early or are damaged, what was unpacked is read, and <see cref="Quality"/> says so.</remarks>
+    /// <param name="path">The file; <c>-</c> is standard input.</param>
+    /// <exception cref="TraceFormatException">It is no trace, or is damaged where nothing can be read without, or no libzstd is there to unpack it.</exception>
+    /// <exception cref="IOException">The file can't be read, or there is no room to unpack it.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static TraceInput Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        FileMap map = new(path);
+        FileMap map = TraceFile.Open(path);
         try
         {
-            ReadOnlySpan<byte> start = map.Span(0, (int)Math.Min(map.Length, 16));
-            return QuireRingInput.Knows(start) ? new QuireRingInput(map)
-                : TraceDatInput.Knows(start) ? new TraceDatInput(map)
-                : TextTraceInput.Knows(start) ? new TextTraceInput(map)
-                : start.StartsWith(new byte[] { 0x1f, 0x8b }) ? throw new TraceFormatException(path, 0, "the file is packed with gzip; unpack it first.")
-                : throw new TraceFormatException(path, 0, "this is neither a recording of Quire nor a trace.dat.");
+            TraceInput input = Sniff(map);
+            if (map.IsCut)
+            {
+                input.Quality.Counter(TraceCounter.Truncated, TraceDoubt.Loss, "1: the file ends before it should; what is missing is not counted.").Value = 1;
+            }
+
+            if (map.IsPackingDamaged)
+            {
+                input.Quality.Counter("unpacking_damaged", TraceDoubt.Damage, "1: the packed file is damaged, and was read up to there; what is missing is not counted.").Value = 1;
+            }
+
+            return input;
         }
         catch
         {
@@ -80,6 +92,15 @@ public abstract class TraceInput : IDisposable
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    private static TraceInput Sniff(FileMap map)
+    {
+        ReadOnlySpan<byte> start = map.Span(0, (int)Math.Min(map.Length, 16));
+        return QuireRingInput.Knows(start) ? new QuireRingInput(map)
+            : TraceDatInput.Knows(start) ? new TraceDatInput(map)
+            : TextTraceInput.Knows(start) ? new TextTraceInput(map)
+            : throw new TraceFormatException(map.Path, 0, "this is neither a recording of Quire nor a trace.dat.");
+    }
 
     internal abstract string TextOf(TraceRecord record, TraceField field);
 

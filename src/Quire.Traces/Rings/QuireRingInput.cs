@@ -57,8 +57,9 @@ internal sealed unsafe class QuireRingInput : TraceInput
         }
         else
         {
-            using FileMap now = new(map.Path);
-            EachSegment(now, isCounting: false, (at, usable) => TryTakeTexts(now, at, usable));
+            using FileMap? now = map.AsItIsNow();
+            FileMap texts = now ?? map;
+            EachSegment(texts, isCounting: false, (at, usable) => TryTakeTexts(texts, at, usable));
         }
 
         if (_dictionary.Formats.Count == 0 && _dictionary.Damaged > 0)

@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using System.Runtime.InteropServices;
+using Quire.Traces.Sources;
 
 namespace Quire.Traces;
 
@@ -15,7 +15,7 @@ internal abstract class DatCodec : IDisposable
     {
         "none" => null,
         "zlib" => new Zlib(),
-        "zstd" => new Zstd(file, place),
+        "zstd" => new Zstandard(file, place),
         _ => throw new TraceFormatException(file, place, $"the file is packed with '{name}'; this program knows none, zlib and zstd."),
     };
 
@@ -54,60 +54,24 @@ internal abstract class DatCodec : IDisposable
         }
     }
 
-    private sealed unsafe class Zstd : DatCodec
+    private sealed class Zstandard : DatCodec
     {
-        private static readonly string[] s_names = ["libzstd.so.1", "libzstd.1.dylib", "libzstd.dll", "zstd"];
-        private readonly nint _library;
-        private readonly delegate* unmanaged<nint, byte*, nuint, byte*, nuint, nuint> _decompress;
-        private readonly delegate* unmanaged<nuint, uint> _isError;
-        private readonly delegate* unmanaged<nint, nuint> _free;
         private nint _context;
 
-        internal Zstd(string file, long place)
+        internal Zstandard(string file, long place)
         {
-            foreach (string name in s_names)
-            {
-                if (NativeLibrary.TryLoad(name, typeof(DatCodec).Assembly, DllImportSearchPath.SafeDirectories, out _library))
-                {
-                    break;
-                }
-            }
-
-            if (_library == 0 || !NativeLibrary.TryGetExport(_library, "ZSTD_decompressDCtx", out nint decompress)
-                || !NativeLibrary.TryGetExport(_library, "ZSTD_isError", out nint isError)
-                || !NativeLibrary.TryGetExport(_library, "ZSTD_createDCtx", out nint create)
-                || !NativeLibrary.TryGetExport(_library, "ZSTD_freeDCtx", out nint free))
-            {
-                throw new TraceFormatException(file, place,
-                    "the file is packed with zstd, and the system has no libzstd. Install it (Debian: libzstd1), or write the file with 'trace-cmd convert --compression none' or '--compression zlib'.");
-            }
-
-            _decompress = (delegate* unmanaged<nint, byte*, nuint, byte*, nuint, nuint>)decompress;
-            _isError = (delegate* unmanaged<nuint, uint>)isError;
-            _free = (delegate* unmanaged<nint, nuint>)free;
-            _context = ((delegate* unmanaged<nint>)create)();
-            if (_context == 0)
-            {
-                throw new InsufficientMemoryException("libzstd has no memory to unpack with.");
-            }
+            _context = Zstd.IsThere ? Zstd.Create() : throw new TraceFormatException(file, place,
+                $"the file is {Zstd.Missing}, or write the file with 'trace-cmd convert --compression none' or '--compression zlib'.");
         }
 
-        internal override bool TryUnpack(ReadOnlySpan<byte> packed, Span<byte> target)
-        {
-            fixed (byte* from = packed, to = target)
-            {
-                nuint size = _decompress(_context, to, (nuint)target.Length, from, (nuint)packed.Length);
-                return _isError(size) == 0 && size == (nuint)target.Length;
-            }
-        }
+        internal override bool TryUnpack(ReadOnlySpan<byte> packed, Span<byte> target) => Zstd.TryUnpack(_context, packed, target);
 
         public override void Dispose()
         {
             if (_context != 0)
             {
-                _free(_context);
+                Zstd.Free(_context);
                 _context = 0;
-                NativeLibrary.Free(_library);
             }
 
             base.Dispose();
