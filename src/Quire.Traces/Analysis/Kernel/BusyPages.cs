@@ -123,7 +123,7 @@ internal static class BusyPages
     {
         if (surplus > 0)
         {
-            return (block.Sight.FreezeExpected > 0 ? "freeze_failed" : "referenced", null);
+            return (block.Sight.FreezeExpected > 0 ? "freeze_failed" : "extra_references", null);
         }
 
         PageContent content = look < 0 ? PageContent.None : looks[look].Content;

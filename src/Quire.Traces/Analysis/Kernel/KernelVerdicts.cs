@@ -48,8 +48,10 @@ internal static class KernelVerdicts
             (string site, string kind, TraceTask task) = holders[0].Key;
             string doubt = holders[0].Doubt < 0.5 ? "perhaps " : "";
             string others = holders.Length == 1 ? "" : $", and {Units.Count(holders.Length - 1, "other holder")}";
-            string whom = task.Pid == 0 ? "" : $"{task} in ";
-            return $", {doubt}held by {whom}{site} ({kind}){others}";
+            string whom = task.Pid == 0 ? $"somebody unknown ({site}, {kind})"
+                : site == StackMeanings.NoStack ? $"{task} ({site})"
+                : $"{task} in {site} ({kind})";
+            return $", {doubt}held by {whom}{others}";
         }
 
         string[] kinds = [.. busy.Where(static page => page.Class is not null).GroupBy(static page => page.Class!).OrderByDescending(static group => group.Count()).Select(static group => group.Key)];

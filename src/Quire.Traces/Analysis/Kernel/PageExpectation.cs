@@ -33,7 +33,8 @@ internal sealed class PageExpectations(PageLooks looks, RefEventReader reader)
         int frames = isLarge ? 1 << order : 1;
         int mappings = reader.Mappings(mapcount);
         // A raw count of a large page's head leaves out what maps it as a whole, and its other frames.
-        bool isKnown = reader.HasMapcount && looks.AreFlagsKnown && !(isLarge && (reader.IsMapcountRaw || (isFile && order == 0)));
+        // Of anonymous memory flags tell only whether it is in the swap cache, which is rare.
+        bool isKnown = reader.HasMapcount && (looks.AreFlagsKnown || content == PageContent.Anonymous) && !(isLarge && (reader.IsMapcountRaw || (isFile && order == 0)));
         return new PageExpectation(
             mappings,
             isFile ? frames : 0,

@@ -20,7 +20,8 @@ internal struct OpenReference
 /// <param name="References">How many.</param>
 /// <param name="Match">What its stack means.</param>
 /// <param name="Surplus">Structural references (those of unknown takers among them) that the page would have beyond what it shows after the put; null: not known.</param>
-internal readonly record struct OpenPut(int Stack, int Pid, int References, RefMatch Match, int? Surplus);
+/// <param name="FollowsTake">Whether the operation before it on the page was a taking.</param>
+internal readonly record struct OpenPut(int Stack, int Pid, int References, RefMatch Match, int? Surplus, bool FollowsTake);
 
 /// <summary>
 /// The policy by which a put finds the reference it gives back. Each candidate gets a score, the logarithm of how much more likely it is than a candidate of which nothing is known; the best is
@@ -41,6 +42,9 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     private const double PartOf = -1;
     private const double PinOfOther = -6;
     private const double CommonCaller = 1.5;
+
+    /// <summary>The same task took a reference and put one, and nothing else happened to the page in between.</summary>
+    private const double NothingBetween = 2.5;
 
     /// <summary>Tie-breaker: the later a reference was taken, the likelier it is given back now.</summary>
     private const double Latest = 0.3;
@@ -68,7 +72,7 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
             : 0;
         if (open.Pid == put.Pid && open.Pid != 0)
         {
-            score += SameTask + (HaveCommonCaller(open.Stack, put.Stack) ? CommonCaller : 0);
+            score += SameTask + (HaveCommonCaller(open.Stack, put.Stack) ? CommonCaller : 0) + (isLatest && put.FollowsTake ? NothingBetween : 0);
         }
 
         return score + (isLatest ? Latest : 0);

@@ -31,6 +31,7 @@ internal sealed class RefSettlement
     private int _before;
     private int _frozenAt;
     private bool _teaches;
+    private bool _followsTake;
 
     internal RefSettlement(
         RefJournal journal, PageExpectations expectations, StackMeanings meanings, PairingPolicy policy, PairingEvidence evidence, HoldingBalance balance, TraceQuality quality)
@@ -113,6 +114,7 @@ internal sealed class RefSettlement
         _done.Clear();
         _before = page.Before;
         _frozenAt = 0;
+        _followsTake = false;
         _teaches = mayTeach;
         for (int at = page.First; at != RefJournal.None; at = _journal[at].Next)
         {
@@ -124,7 +126,8 @@ internal sealed class RefSettlement
                     break;
                 case RefOp.Take:
                     Take(page, entry);
-                    break;
+                    _followsTake = true;
+                    continue;
                 case RefOp.Put:
                     Put(page, entry, -entry.Value, isUnseen: false);
                     break;
@@ -141,6 +144,8 @@ internal sealed class RefSettlement
                     Put(page, entry, -entry.Value, isUnseen: true);
                     break;
             }
+
+            _followsTake = false;
         }
 
         foreach (OpenReference open in _open)
@@ -247,7 +252,7 @@ internal sealed class RefSettlement
                 return;
             }
 
-            OpenPut put = new(entry.Stack, entry.Pid, references, meaning.Of(RefRole.Put, StackMeanings.IsPin(references)), Surplus(page, entry, references));
+            OpenPut put = new(entry.Stack, entry.Pid, references, meaning.Of(RefRole.Put, StackMeanings.IsPin(references)), Surplus(page, entry, references), _followsTake);
             int best = Best(put, out double likelihood, out bool isAlone);
             if (best < 0)
             {
@@ -269,7 +274,7 @@ internal sealed class RefSettlement
                 Released = entry.Time,
                 PutStack = entry.Stack,
                 PutPid = entry.Pid,
-                Confidence = likelihood * open.Survival,
+                Confidence = BothSay(open.Survival, likelihood),
                 Match = open.Match,
                 IsStructural = open.IsStructural,
             });
@@ -289,6 +294,14 @@ internal sealed class RefSettlement
                 _open[best] = open;
             }
         }
+    }
+
+    // It was still held, if no earlier put was its own; and this put, which fits it so well, speaks for that as well.
+    private static double BothSay(double survival, double likelihood)
+    {
+        double held = survival * likelihood;
+        double gone = (1 - survival) * (1 - likelihood);
+        return held + gone > 0 ? held / (held + gone) : 0;
     }
 
     // A reference of an unknown taker was given back. Where that was not the page's own (a mapping, the cache), somebody had held it.

@@ -30,6 +30,9 @@ internal sealed class StackMeanings(StackTable stacks, TraceInput input)
     /// <summary>References of a page of one frame that a pin counts as: <c>GUP_PIN_COUNTING_BIAS</c> (include/linux/mm.h).</summary>
     internal const int PinBias = 1024;
 
+    /// <summary>The site of a reference without a stack.</summary>
+    internal const string NoStack = "no stack recorded";
+
     /// <summary>The class of what no rule knows.</summary>
     internal const string UnknownClass = "unknown";
 
@@ -73,7 +76,7 @@ internal sealed class StackMeanings(StackTable stacks, TraceInput input)
             Pin = RefClasses.Match(frames, RefRole.Take, isPin: true),
             Unpin = RefClasses.Match(frames, RefRole.Put, isPin: true),
             IsContiguous = Array.Exists(frames, static frame => Array.Exists(s_contiguous, name => IsFunction(frame, name))),
-            Label = label >= 0 && label < frames.Length ? frames[label] : frames.Length > 0 ? frames[0] : "unknown site",
+            Label = label >= 0 && label < frames.Length ? frames[label] : frames.Length > 0 ? frames[0] : NoStack,
         };
     }
 

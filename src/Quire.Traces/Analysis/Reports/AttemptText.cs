@@ -1,12 +1,13 @@
 namespace Quire.Traces.Analysis;
 
-/// <summary>A failed contiguous allocation as text.</summary>
+/// <summary>A contiguous allocation as text: the pages in its way, and who held them.</summary>
 internal static class AttemptText
 {
     private const int PagesShown = 20;
     private const int HoldersShown = 8;
+    private const int FramesNamed = 8;
 
-    /// <summary>Writes it, with each page that would not move and who held it.</summary>
+    /// <summary>Writes it, with each page that would not move and who held it; pages of which the same is to be said together.</summary>
     /// <param name="output">Where to.</param>
     /// <param name="attempt">The attempt.</param>
     /// <param name="said">What the report has said already: a verdict is not said twice.</param>
@@ -16,15 +17,16 @@ internal static class AttemptText
     {
         string verdict = said.StartsWith(attempt.Verdict, StringComparison.Ordinal) ? "" : $": {attempt.Verdict}";
         ReportText.Line(output, $"attempt {attempt.Index}: {Units.Moment(attempt.StartNs - begin)}, {attempt.Task}{(attempt.Site is null ? "" : $", {attempt.Site}")}{verdict}");
-        int shown = all ? attempt.BusyPages.Count : Math.Min(PagesShown, attempt.BusyPages.Count);
+        BusyPageReport[][] groups = [.. attempt.BusyPages.GroupBy(page => all ? $"{page.Pfn}" : Gist(page)).Select(static group => group.ToArray())];
+        int shown = all ? groups.Length : Math.Min(PagesShown, groups.Length);
         for (int i = 0; i < shown; i++)
         {
-            Page(output, attempt, attempt.BusyPages[i], all);
+            Page(output, attempt, groups[i], all);
         }
 
-        if (shown < attempt.BusyPages.Count)
+        if (shown < groups.Length)
         {
-            ReportText.Line(output, $"  (+{Units.Count(attempt.BusyPages.Count - shown, "page")}, see --all)");
+            ReportText.Line(output, $"  (+{Units.Count(groups.Skip(shown).Sum(static group => group.Length), "page")}, see --all)");
         }
 
         if (attempt.Advice is not null)
@@ -33,24 +35,20 @@ internal static class AttemptText
         }
     }
 
-    private static void Page(TextWriter output, AttemptReport attempt, BusyPageReport page, bool all)
+    private static string Gist(BusyPageReport page) =>
+        $"{page.Reason} {page.Count} {page.Expected} {page.Class} {page.Unattributed} {page.Flags} {string.Join(',', page.Holders.Select(static holder => $"{holder.Site} {holder.Task} {holder.References} {holder.Class} {holder.ReleasedNs is null}"))}";
+
+    private static void Page(TextWriter output, AttemptReport attempt, BusyPageReport[] group, bool all)
     {
-        ReportText.Line(output, $"  page 0x{page.Pfn:x}  {Units.Reason(page.Reason)}{Counts(page)}{Expected(page)}");
+        BusyPageReport page = group[0];
+        ReportText.Line(output, $"  {Frames(group)}  {Units.Reason(page.Reason)}{Counts(page)}{Expected(page)}");
         int shown = all ? page.Holders.Count : Math.Min(HoldersShown, page.Holders.Count);
         for (int i = 0; i < shown; i++)
         {
-            HolderReport holder = page.Holders[i];
-            string references = holder.References == 1 ? "" : $" x{holder.References}";
-            string released = holder.ReleasedNs is { } at
-                ? at <= attempt.EndNs ? "let go before it failed" : $"let go {Units.Duration(at - (attempt.EndNs ?? at))} later"
-                : "never let go in this trace";
-            released += holder.ReleasedTask is { } task && task.Pid != holder.Task.Pid ? $" by {task}" : "";
-            string taken = holder.TakenSite is null ? "" : $"; taken at {holder.TakenSite}";
-            string doubt = holder.Confidence < 1 ? "; its release may be among the lost events" : "";
-            ReportText.Line(output, $"    HELD  {holder.Site}  {holder.Task}  ({Units.Class(holder.Class)}{references})  {Units.Duration(holder.AgeNs)}  {released}{taken}{doubt}");
-            if (all)
+            Holder(output, attempt, page.Holders[i], group.Length > 1 ? [.. group.Select(same => same.Holders[i])] : null);
+            if (all || page.Holders[i].Basis == "inferred")
             {
-                ReportText.Stack(output, holder.Stack, "            ", all);
+                ReportText.Stack(output, page.Holders[i].Stack, "            ", all);
             }
         }
 
@@ -65,11 +63,48 @@ internal static class AttemptText
         }
     }
 
+    private static void Holder(TextWriter output, AttemptReport attempt, HolderReport holder, HolderReport[]? same)
+    {
+        string references = holder.Pins is { } pins ? $", {Units.Count(pins, "pin")}" : holder.References == 1 ? "" : $" x{holder.References}";
+        string released = holder.ReleasedNs is { } at
+            ? at <= attempt.EndNs ? "let go before it failed" : $"let go {Units.Duration(at - (attempt.EndNs ?? at))} later"
+            : "never let go in this trace";
+        if (same is not null && holder.ReleasedNs is not null)
+        {
+            long first = same.Min(static one => one.ReleasedNs ?? 0);
+            long last = same.Max(static one => one.ReleasedNs ?? 0);
+            long end = attempt.EndNs ?? first;
+            released = last <= end ? "let go before it failed" : $"let go {Units.Duration(Math.Max(0, first - end))} to {Units.Duration(last - end)} later";
+        }
+
+        released += holder.ReleasedTask is { } task && task.Pid != holder.Task.Pid ? $" by {task}" : "";
+        released += holder.Basis == "inferred" && holder.ReleasedSite is { } site ? $" in {site}" : "";
+        string taken = holder.TakenSite is null ? "" : $"; taken at {holder.TakenSite}";
+        string doubt = holder.Basis == "inferred" ? $"; confidence {holder.Confidence:0.00}"
+            : holder.Confidence < 1 ? "; its release may be among the lost events"
+            : "";
+        ReportText.Line(output, $"    HELD  {holder.Site}  {holder.Task}  ({Units.Class(holder.Class)}{references})  {Units.Duration(holder.AgeNs)}  {released}{taken}{doubt}");
+    }
+
+    private static string Frames(BusyPageReport[] group)
+    {
+        if (group.Length == 1)
+        {
+            return $"page 0x{group[0].Pfn:x}";
+        }
+
+        string frames = string.Join(", ", group.Take(FramesNamed).Select(static page => $"0x{page.Pfn:x}"));
+        return $"{Units.Count(group.Length, "page")} ({frames}{(group.Length > FramesNamed ? ", …" : "")})";
+    }
+
     private static string Counts(BusyPageReport page) => page.Count is not { } count ? "  no event of it in this trace"
         : page.Expected is not { } expected ? $"  refs {count}"
-        : $"  refs {count} (expected {expected} to migrate: {Math.Max(0, count - expected)} too many)";
+        : count > expected ? $"  refs {count} (expected {expected} to migrate: {count - expected} too many)"
+        : $"  refs {count}, as expected";
 
     // Of what the expected count is made, where it says more than a number.
-    private static string Expected(BusyPageReport page) => page.ExpectedOf is null ? ""
-        : $"  [{string.Join(", ", page.ExpectedOf.Where(static part => part.Value > 0).Select(static part => $"{part.Key.Replace('_', ' ')} {part.Value}"))}]{(page.Class is null ? "" : $"  {page.Class}")}{(page.Ranges > 1 ? $"  in {page.Ranges} ranges" : "")}";
+    private static string Expected(BusyPageReport page) =>
+        (page.ExpectedOf is null ? "" : $"  [{string.Join(", ", page.ExpectedOf.Where(static part => part.Value > 0).Select(static part => $"{part.Key.Replace('_', ' ')} {part.Value}"))}]")
+        + (page.Class is null ? "" : $"  {page.Class}")
+        + (page.Ranges > 1 ? $"  in {page.Ranges} ranges" : "");
 }

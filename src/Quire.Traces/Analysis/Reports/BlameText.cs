@@ -50,9 +50,11 @@ internal static class BlameText
             ReportText.Line(output, report.Held);
         }
 
+        // What a kernel's pages have by themselves is most of what there is, and nobody's doing.
+        IReadOnlyList<HeldRow> shown = all ? report.HeldAtEnd : [.. report.HeldAtEnd.Where(static row => !(row.Structural && row.Basis == "inferred"))];
         List<HeldRow> rows = [];
         List<HeldRow> folded = [];
-        foreach (HeldRow row in report.HeldAtEnd)
+        foreach (HeldRow row in shown)
         {
             bool isSmall = IsSmall(row, report.HeldAtEnd) || rows.Count >= RowsShown;
             (isSmall && rows.Count > 0 && !row.Suspicious && !all ? folded : rows).Add(row);
@@ -61,7 +63,7 @@ internal static class BlameText
         if (folded.Count == 1 && rows.Count < RowsShown)
         {
             // A line that stands for one row says less than the row, and saves nothing.
-            rows = [.. report.HeldAtEnd];
+            rows = [.. shown];
             folded.Clear();
         }
 
@@ -71,11 +73,12 @@ internal static class BlameText
         }
 
         bool isSampled = report.Source.Sample > 1;
-        Columns table = new(false, false, true, true, true, true, false);
-        table.Add(" ", "SITE", "KIND", "REFS", "PAGES", "USED / PINNED", "OLDEST", "TREND");
+        bool isInferred = shown.Any(static row => row.Basis == "inferred");
+        Columns table = new(false, false, true, true, true, true, false, true, true);
+        table.Add(" ", ["SITE", "KIND", "REFS", "PAGES", "USED / PINNED", "OLDEST", "TREND", .. isInferred ? (string[])["TAKEN", "RELEASED"] : []]);
         foreach (HeldRow row in rows)
         {
-            table.Add(row.Suspicious ? "!" : " ", Cells(row, isSampled ? report.Source.Sample : 1));
+            table.Add(row.Suspicious ? "!" : " ", [.. Cells(row, isSampled ? report.Source.Sample : 1), .. GivenBack(row)]);
         }
 
         if (folded.Count > 0)
@@ -121,6 +124,9 @@ internal static class BlameText
         IEnumerable<HeldRow> like = all.Where(other => row.Structural || !other.Structural);
         return row.References < Share * like.Sum(static other => other.References) && row.PinnedBytes < Share * like.Sum(static other => other.PinnedBytes);
     }
+
+    // How often what was taken there is given back: two takings against one putting stand out. Of tickets the holders say so themselves.
+    private static string[] GivenBack(HeldRow row) => row.Basis == "inferred" ? [Units.Number(row.Taken), Units.Number(row.Released)] : [];
 
     private static string[] Cells(HeldRow row, int scale)
     {
