@@ -113,7 +113,7 @@ internal abstract class EventPass
         Finish();
     }
 
-    internal TraceTask Task(int pid) => new(Input.CommOf(pid), pid);
+    internal TraceTask Task(int pid) => new(pid == 0 && Input.Source.IsKernel ? TraceTask.Idle : Input.CommOf(pid), pid);
 
     internal static long? Number(TraceSource source, string property) =>
         source.Properties.TryGetValue(property, out string? text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)

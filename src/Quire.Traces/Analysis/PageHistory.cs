@@ -119,15 +119,8 @@ internal static class PageHistory
     private static HistoryEvent Page(TracePass pass, in TraceRecord record, EventShape shape)
     {
         int count = shape.Int(record, EventField.Count);
-        int value = shape.Int(record, EventField.Val);
-        bool done = shape.Int(record, EventField.Ret) != 0;
-        (int? before, int? after, string what) = shape.Kind switch
+        (int? before, int? after, string what) = Operation(record, shape) is { } operation ? operation : shape.Kind switch
         {
-            EventKind.RefSet => (0, value, $"set to {value}"),
-            EventKind.RefMod => (count - value, count, $"{value:+0;-0;0}"),
-            EventKind.RefUnless => done ? (count - value, count, $"{value:+0;-0;0}") : ((int?)null, (int?)count, $"{value:+0;-0;0} refused"),
-            EventKind.RefFreeze => done ? (value, 0, $"frozen at {value}") : ((int?)null, (int?)count, $"freeze at {value} refused"),
-            EventKind.RefUnfreeze => (0, value, $"unfrozen to {value}"),
             EventKind.PageAlloc => (null, null, $"order {shape.Int(record, EventField.Order)} from {Owner(record, shape)}"),
             EventKind.PageFree => (null, null, $"order {shape.Int(record, EventField.Order)} to {Owner(record, shape)}"),
             EventKind.FragmentRefill => (null, count, $"cache took {Units.Number(shape.Int(record, EventField.References))} references"),
@@ -141,6 +134,23 @@ internal static class PageHistory
         ulong asked = shape.Has(EventField.Page) && shape.Kind is >= EventKind.RefSet and <= EventKind.RefUnfreeze ? shape.Unsigned(record, EventField.Page) : 0;
         what += asked != 0 && asked != shape.Unsigned(record, EventField.Pfn) ? $" by tail 0x{asked:x}" : "";
         return Make(pass, record, shape, what, ticket, shape.Has(EventField.Generation) ? shape.Unsigned(record, EventField.Generation) : null, before, after);
+    }
+
+    /// <summary>What an operation on a count did: the count before and after, and in words; null of other events.</summary>
+    internal static (int? Before, int? After, string What)? Operation(in TraceRecord record, EventShape shape)
+    {
+        int count = shape.Int(record, EventField.Count);
+        int value = shape.Int(record, EventField.Val);
+        bool done = shape.Int(record, EventField.Ret) != 0;
+        return shape.Kind switch
+        {
+            EventKind.RefSet => (0, value, $"set to {value}"),
+            EventKind.RefMod => (count - value, count, $"{value:+0;-0;0}"),
+            EventKind.RefUnless => done ? (count - value, count, $"{value:+0;-0;0}") : (null, count, $"{value:+0;-0;0} refused"),
+            EventKind.RefFreeze => done ? (value, 0, $"frozen at {value}") : (null, count, $"freeze at {value} refused"),
+            EventKind.RefUnfreeze => (0, value, $"unfrozen to {value}"),
+            _ => null,
+        };
     }
 
     private static string Owner(in TraceRecord record, EventShape shape) => shape.Text(record, EventField.Owner) is { Length: > 0 } owner ? $"'{owner}'" : "its allocator";

@@ -84,7 +84,7 @@ internal static class PageReports
         return broken;
     }
 
-    private static string Verdict(PageReport page)
+    internal static string Verdict(PageReport page)
     {
         string name = $"page 0x{page.Pfn:x}{(page.Asked == page.Pfn ? "" : $" (the head of 0x{page.Asked:x})")}";
         if (page.State == "unseen")

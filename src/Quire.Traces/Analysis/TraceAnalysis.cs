@@ -22,12 +22,12 @@ public static class TraceAnalysis
         TracePass pass = new(input);
         pass.Run(options.Progress, options.AtNs);
         HeldTable held = new(pass, options.MaxAgeNs, options.All);
-        IReadOnlyList<AttemptReport> attempts = AttemptReports.Of(pass);
+        IReadOnlyList<AttemptReport> attempts = [.. AttemptReports.Of(pass).Where(attempt => options.Attempt is null || attempt.Index == options.Attempt)];
         List<string> broken = Broken(attempts, held.Rows, options);
         return new BlameReport
         {
             Source = SourceReport.Of(pass),
-            Verdict = Failure(attempts) ?? HeldVerdict(pass, held.Totals),
+            Verdict = (options.Leaks ? null : Failure(attempts)) ?? HeldVerdict(pass, held.Totals),
             Held = HeldVerdict(pass, held.Totals),
             AgainstTheRules = broken,
             Attempts = attempts,
@@ -35,6 +35,7 @@ public static class TraceAnalysis
             Totals = held.Totals,
             DataQuality = QualityOf(pass),
             Notes = Notes(pass),
+            Leaks = options.Leaks,
             Next = Next(input, attempts, held.Rows),
         };
     }
@@ -48,6 +49,11 @@ public static class TraceAnalysis
     {
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(options);
+        if (input.Source.IsKernel)
+        {
+            return KernelAnalysis.Page(input, pfn, options);
+        }
+
         (TracePass pass, ulong head) = Focused(input, pfn, options.Progress);
         return PageReports.Of(pass, pfn, head, options);
     }
@@ -73,6 +79,11 @@ public static class TraceAnalysis
     public static HistoryReport History(TraceInput input, ulong pfn, IProgress<long>? progress)
     {
         ArgumentNullException.ThrowIfNull(input);
+        if (input.Source.IsKernel)
+        {
+            return KernelAnalysis.History(input, pfn, progress);
+        }
+
         (TracePass pass, ulong head) = Focused(input, pfn, progress);
         return HistoryReport.Of(pass, pfn, head);
     }

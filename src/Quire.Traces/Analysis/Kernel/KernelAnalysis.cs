@@ -8,7 +8,7 @@ internal static class KernelAnalysis
         KernelPass pass = new(input);
         pass.Run(options.Progress, options.AtNs);
         KernelHeld held = new(pass, options);
-        IReadOnlyList<AttemptReport> attempts = KernelAttemptReports.Of(pass);
+        IReadOnlyList<AttemptReport> attempts = KernelAttemptReports.Of(pass, attempt => options.Attempt is null || attempt.Index == options.Attempt);
         List<string> broken = Broken(attempts, held.Rows, options);
         string heldVerdict = Held(pass, held, options);
         return new BlameReport
@@ -22,8 +22,53 @@ internal static class KernelAnalysis
             Totals = held.Totals,
             DataQuality = TraceAnalysis.QualityOf(pass),
             Notes = Notes(pass),
+            Leaks = options.Leaks,
             Next = Next(input, attempts, held.Rows),
         };
+    }
+
+    internal static PageReport Page(TraceInput input, ulong pfn, BlameOptions options)
+    {
+        KernelPass pass = Focused(input, pfn, options.Progress, out ulong head);
+        return KernelPageReports.Of(pass, pfn, head, options);
+    }
+
+    internal static HistoryReport History(TraceInput input, ulong pfn, IProgress<long>? progress)
+    {
+        KernelPass pass = Focused(input, pfn, progress, out ulong head);
+        string name = $"page 0x{head:x}{(head == pfn ? "" : $" (the head of 0x{pfn:x})")}";
+        int live = pass.Lives.Find(head);
+        string end = live >= 0 ? $"count {pass.Lives[live].Count} at the end"
+            : pass.Lives.EndedLives(head).Any() ? "free at the end"
+            : "no event of its count in this trace";
+        return new HistoryReport
+        {
+            Source = SourceReport.Of(pass),
+            Verdict = $"{name}: {end}",
+            Pfn = head,
+            Asked = pfn,
+            BeginNs = pass.Begin,
+            Notes = Notes(pass),
+            DataQuality = TraceAnalysis.QualityOf(pass),
+            Events = KernelHistory.Read(pass, head),
+        };
+    }
+
+    // Of a tail its head has the references; which that is shows only once the trace was read.
+    private static KernelPass Focused(TraceInput input, ulong pfn, IProgress<long>? progress, out ulong head)
+    {
+        input.Rewind();
+        KernelPass pass = new(input, pfn);
+        pass.Run(progress);
+        head = pass.Lives.HeadOf(pfn);
+        if (head != pfn)
+        {
+            input.Rewind();
+            pass = new KernelPass(input, head);
+            pass.Run(progress);
+        }
+
+        return pass;
     }
 
     /// <summary>What bears on every answer from this trace.</summary>
@@ -73,7 +118,7 @@ internal static class KernelAnalysis
         }
 
         HeldRow? leak = Array.Find(rows, static row => row.Suspicious);
-        string worst = leak is null ? "" : $"; {leak.Site} ({leak.Class}): taken {Units.Number(leak.Taken)}, released {Units.Number(leak.Released)}";
+        string worst = leak is null ? "" : $"; {leak.Site} ({leak.Class}): taken {Units.Number(leak.SiteTaken ?? leak.Taken)}, released {Units.Number(leak.SiteReleased ?? leak.Released)}";
         return $"{when}: {Units.Count(rows.Sum(static row => row.References), "reference")} on {Units.Count(rows.Sum(static row => row.Pages), "page")} by {Units.Count(rows.Length, "stack")}, {held.Totals.Suspicious} suspicious{worst}";
     }
 
@@ -89,7 +134,7 @@ internal static class KernelAnalysis
         if (options.Leaks)
         {
             broken.AddRange(rows.Where(static row => row.Suspicious && !row.Structural)
-                .Select(static row => $"{BlameRules.Leak}: {row.Site} took {Units.Number(row.Taken)} references and gave {Units.Number(row.Released)} back; the oldest is held for {Units.Duration(row.OldestNs)}"));
+                .Select(static row => $"{BlameRules.Leak}: {row.Site} took {Units.Number(row.SiteTaken ?? row.Taken)} references and gave {Units.Number(row.SiteReleased ?? row.Released)} back; the oldest is held for {Units.Duration(row.OldestNs)}"));
         }
 
         broken.AddRange(rows.Where(static row => row.AgainstRule is BlameRules.MaxAge)

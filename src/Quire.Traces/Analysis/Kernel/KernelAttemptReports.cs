@@ -3,10 +3,11 @@ namespace Quire.Traces.Analysis;
 /// <summary>Makes reports of a kernel's contiguous allocations: what stood in the way, who it was, whether a retry would have worked, what to do.</summary>
 internal static class KernelAttemptReports
 {
-    internal static IReadOnlyList<AttemptReport> Of(KernelPass pass)
+    /// <summary>Those chosen, by their start.</summary>
+    internal static IReadOnlyList<AttemptReport> Of(KernelPass pass, Func<KernelAttempt, bool> isAsked)
     {
         KernelAttempt[] attempts = [.. pass.Attempts.All.Cast<KernelAttempt>()];
-        return [.. attempts.Select(attempt => Of(attempt, attempts, pass))];
+        return [.. attempts.Where(isAsked).Select(attempt => Of(attempt, attempts, pass))];
     }
 
     private static AttemptReport Of(KernelAttempt attempt, KernelAttempt[] all, KernelPass pass)

@@ -389,7 +389,7 @@ internal sealed class KernelAttempts : AttemptTracker
 
         if (named is { } first && !attempt.Touched.ContainsKey(first))
         {
-            Block(attempt, HeadOf(first, start), Sight(first, time), isTouched: false, isSkipped: false, isNamed: true);
+            Block(attempt, _lives.HeadOf(first), Sight(_lives.HeadOf(first), time), isTouched: false, isSkipped: false, isNamed: true);
         }
 
         // After a batch that would not move the rest of the range is never tried: pages there live, and are in nobody's way yet.
@@ -423,27 +423,6 @@ internal sealed class KernelAttempts : AttemptTracker
         {
             _lives.FoundFree(pfn, time);
         }
-    }
-
-    // The test names the first frame that is not free; of a large page that began below the range, its head has the references.
-    private ulong HeadOf(ulong pfn, ulong start)
-    {
-        if (_lives.Find(pfn) >= 0)
-        {
-            return pfn;
-        }
-
-        for (int order = 1; order <= 10; order++)
-        {
-            ulong head = pfn >> order << order;
-            int page = _lives.Find(head);
-            if (page >= 0 && head < start && _lives[page].IsOrderKnown && head + (1UL << _lives[page].Order) > pfn)
-            {
-                return head;
-            }
-        }
-
-        return pfn;
     }
 
     private PageSight Sight(ulong pfn, long time)

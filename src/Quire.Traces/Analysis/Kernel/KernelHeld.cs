@@ -123,6 +123,19 @@ internal sealed class KernelHeld
         _structural[kind] = (sum + references, pages + 1, Math.Min(oldest, since), since < oldest ? pfn : oldestPfn);
     }
 
+    // Two takings of one function that come through different stacks stand out only together.
+    private (long Taken, long Released) OfSite(string label, string kind)
+    {
+        long taken = 0;
+        long held = _groups.Where(group => group.Key.Class == kind && _pass.Meanings[group.Key.Stack].Label == label).Sum(static group => group.Value.References);
+        foreach (((int stack, string other), HoldingBalance.Account account) in _pass.Balance.Accounts)
+        {
+            taken += other == kind && _pass.Meanings[stack].Label == label ? account.Taken : 0;
+        }
+
+        return (Math.Max(taken, held), Math.Max(taken, held) - held);
+    }
+
     private HeldRow Row(int stack, string kind, Group group)
     {
         StackMeaning meaning = _pass.Meanings[stack];
@@ -132,6 +145,7 @@ internal sealed class KernelHeld
         long[] trend = account?.Flow.At(_pass.Begin, _pass.End) ?? new long[Trend.Points];
         string word = Trend.WordFor(trend);
         long oldest = Math.Max(0, _pass.End - group.Oldest);
+        (long siteTaken, long siteReleased) = OfSite(meaning.Label, kind);
         string? rule = group.Pages.Overlaps(_blocking) ? BlameRules.FailedAttempt
             : _maxAge is { } limit && oldest > limit ? BlameRules.MaxAge
             : null;
@@ -150,7 +164,9 @@ internal sealed class KernelHeld
             TrendWord = word,
             Taken = taken,
             Released = released,
-            Suspicious = rule is not null || word == "growing" || Leaks(taken, released, group.Oldest, account),
+            SiteTaken = siteTaken,
+            SiteReleased = siteReleased,
+            Suspicious = rule is not null || (word == "growing" && !_pass.Losses.Overlaps(_pass.Begin, _pass.End)) || Leaks(taken, released, group.Oldest, account),
             AgainstRule = rule,
             Structural = false,
             Tasks = [.. group.Tasks.OrderByDescending(static task => task.Value).ThenBy(static task => task.Key).Take(TasksShown).Select(task => _pass.Task(task.Key))],
@@ -164,7 +180,7 @@ internal sealed class KernelHeld
     // Much of what it took was not given back, and what it has is older than its references get elsewhere.
     private bool Leaks(long taken, long released, long oldest, HoldingBalance.Account? account)
     {
-        if (taken < FewestTaken || released >= taken * GivenBack)
+        if (taken < FewestTaken || released >= taken * GivenBack || _pass.Losses.Overlaps(oldest, _pass.End))
         {
             return false;
         }

@@ -3,6 +3,9 @@ namespace Quire.Traces.Analysis;
 /// <summary>Makes reports of inferred holders.</summary>
 internal static class KernelHolders
 {
+    /// <summary>What is inferred is never certain.</summary>
+    private const double MostCertain = 0.99;
+
     private const double LossFactor = 0.5;
     private const double MismatchFactor = 0.7;
     private const double UnknownTakerFactor = 0.8;
@@ -36,7 +39,7 @@ internal static class KernelHolders
             TakenSite = null,
             Stack = take?.Frames ?? [],
             Class = holding.Match.Class.Name,
-            Confidence = Math.Round(Math.Clamp(holding.Confidence * share * Trust(holding, page, until, pass), 0.01, 1), 2),
+            Confidence = Math.Round(Math.Clamp(holding.Confidence * share * Trust(holding, page, until, pass), 0.01, MostCertain), 2),
             Basis = "inferred",
         };
     }

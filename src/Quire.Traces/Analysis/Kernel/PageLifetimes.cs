@@ -88,6 +88,27 @@ internal sealed class PageLifetimes
         return isKept;
     }
 
+    /// <summary>The head of the large page of which a frame was last known to be a tail; else the frame itself.</summary>
+    internal ulong HeadOf(ulong pfn)
+    {
+        if (Find(pfn) >= 0 || _ended.Values.Any(life => life.Page.Pfn == pfn))
+        {
+            return pfn;
+        }
+
+        for (int order = 1; order <= 20; order++)
+        {
+            ulong head = pfn >> order << order;
+            int page = Find(head);
+            if (page >= 0 && this[page].IsOrderKnown && this[page].Order >= order)
+            {
+                return head;
+            }
+        }
+
+        return pfn;
+    }
+
     /// <summary>Watched lives of a frame that have ended, the oldest first.</summary>
     internal IEnumerable<EndedLife> EndedLives(ulong pfn) => _ended.Values.Where(life => life.Page.Pfn == pfn).OrderBy(static life => life.Page.Life);
 

@@ -46,6 +46,9 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     /// <summary>The same task took a reference and put one, and nothing else happened to the page in between.</summary>
     private const double NothingBetween = 2.5;
 
+    /// <summary>A contiguous allocation gives back what is its own or the page's, never another holder's reference.</summary>
+    private const double NotItsOwn = -6;
+
     /// <summary>Tie-breaker: the later a reference was taken, the likelier it is given back now.</summary>
     private const double Latest = 0.3;
 
@@ -73,6 +76,11 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
         if (open.Pid == put.Pid && open.Pid != 0)
         {
             score += SameTask + (HaveCommonCaller(open.Stack, put.Stack) ? CommonCaller : 0) + (isLatest && put.FollowsTake ? NothingBetween : 0);
+        }
+
+        if (!open.IsStructural && open.Pid != put.Pid && meanings[put.Stack].IsContiguous)
+        {
+            score += NotItsOwn;
         }
 
         return score + (isLatest ? Latest : 0);

@@ -312,7 +312,7 @@ internal sealed class RefSettlement
             _evidence.Learn(PairingEvidence.Before, entry.Stack);
         }
 
-        bool isStructural = put.Match.Class.IsStructural || put.Surplus >= 0;
+        bool isStructural = put.Match.Class.IsStructural || put.Surplus >= 0 || _meanings[put.Stack].IsContiguous;
         if (!isStructural)
         {
             _done.Add(new KernelHolding

@@ -74,7 +74,8 @@ internal static class AttemptText
             long first = same.Min(static one => one.ReleasedNs ?? 0);
             long last = same.Max(static one => one.ReleasedNs ?? 0);
             long end = attempt.EndNs ?? first;
-            released = last <= end ? "let go before it failed" : $"let go {Units.Duration(Math.Max(0, first - end))} to {Units.Duration(last - end)} later";
+            released = last <= end ? "let go before it failed" : Units.Duration(Math.Max(0, first - end)) == Units.Duration(last - end) ? $"let go {Units.Duration(last - end)} later"
+                : $"let go {Units.Duration(Math.Max(0, first - end))} to {Units.Duration(last - end)} later";
         }
 
         released += holder.ReleasedTask is { } task && task.Pid != holder.Task.Pid ? $" by {task}" : "";

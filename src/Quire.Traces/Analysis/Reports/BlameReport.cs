@@ -30,6 +30,9 @@ public sealed record BlameReport
     /// <summary>Sentences about the data that bear on the answer.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
+    /// <summary>Whether references that are not given back were asked for, not contiguous allocations.</summary>
+    public bool Leaks { get; init; }
+
     /// <summary>The command to go on with.</summary>
     public required string Next { get; init; }
 }

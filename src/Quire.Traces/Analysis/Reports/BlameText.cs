@@ -10,7 +10,9 @@ internal static class BlameText
     internal static void Write(TextWriter output, BlameReport report, bool all)
     {
         ReportText.Line(output, report.Verdict);
-        AttemptReport[] failed = [.. report.Attempts.Where(static attempt => attempt.Result is "busy" or "no-space" or "interrupted")];
+        // An attempt that got a range in the end, and lost others on the way, is worth as much as a failure.
+        AttemptReport[] failed = report.Leaks ? []
+            : [.. report.Attempts.Where(static attempt => attempt.Result is "busy" or "no-space" or "interrupted" || attempt.BusyPages.Count > 0)];
         IEnumerable<AttemptReport> shown = all ? failed : failed.Reverse().DistinctBy(Gist).Take(AttemptsShown).Reverse();
         long begin = Begin(report.Source);
         int written = 0;
@@ -22,10 +24,10 @@ internal static class BlameText
 
         if (written < failed.Length)
         {
-            ReportText.Line(output, $"(+{Units.Count(failed.Length - written, "failed attempt")} with the same outcome or before these, see --all)");
+            ReportText.Line(output, $"(+{Units.Count(failed.Length - written, "attempt")} with the same outcome or before these, see --all)");
         }
 
-        Held(output, report, failed.Any(static attempt => attempt.Result == "busy"), all);
+        Held(output, report, report.Held != report.Verdict, all);
         foreach (string rule in report.AgainstTheRules)
         {
             ReportText.Line(output, $"against the rules: {rule}");
@@ -126,7 +128,9 @@ internal static class BlameText
     }
 
     // How often what was taken there is given back: two takings against one putting stand out. Of tickets the holders say so themselves.
-    private static string[] GivenBack(HeldRow row) => row.Basis == "inferred" ? [Units.Number(row.Taken), Units.Number(row.Released)] : [];
+    private static string[] GivenBack(HeldRow row) => row.Basis == "inferred"
+        ? [Units.Number(row.SiteTaken ?? row.Taken), Units.Number(row.SiteReleased ?? row.Released)]
+        : [];
 
     private static string[] Cells(HeldRow row, int scale)
     {

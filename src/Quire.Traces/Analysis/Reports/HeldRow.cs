@@ -36,11 +36,17 @@ public sealed record HeldRow
     /// <summary><c>growing</c>, <c>steady</c> or <c>shrinking</c>.</summary>
     public required string TrendWord { get; init; }
 
-    /// <summary>References that came to this site during the recording.</summary>
+    /// <summary>References that came to this site during the recording; in a kernel's trace, at this stack.</summary>
     public required long Taken { get; init; }
 
     /// <summary>References that left it.</summary>
     public required long Released { get; init; }
+
+    /// <summary>In a kernel's trace: references taken in this function by whatever way, of this class; null elsewhere.</summary>
+    public long? SiteTaken { get; init; }
+
+    /// <summary>Of those, the ones given back.</summary>
+    public long? SiteReleased { get; init; }
 
     /// <summary>It grows, or is against a rule.</summary>
     public required bool Suspicious { get; init; }

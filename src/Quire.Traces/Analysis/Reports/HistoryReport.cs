@@ -68,7 +68,7 @@ public sealed record HistoryEvent
     /// <summary>The page's generation then; null where the event does not say.</summary>
     public required ulong? Generation { get; init; }
 
-    /// <summary>The page's count afterwards; null where the event does not say.</summary>
+    /// <summary>The page's count afterwards, in a kernel's trace as it was read after the operation; null where the event does not say.</summary>
     public required int? Count { get; init; }
 
     /// <summary>What it did: <c>+1</c>, <c>take ticket 0x400001: 1 reference (fragment, 23 B)</c>.</summary>
@@ -82,6 +82,9 @@ public sealed record HistoryEvent
 
     /// <summary>Whether it is of a snapshot, and says what was so, not what happened.</summary>
     public required bool Snapshot { get; init; }
+
+    /// <summary>In a kernel's trace the page's life, from 1: a frame has many; null elsewhere.</summary>
+    public int? Life { get; init; }
 
     /// <summary>Its count does not follow from the operation before: an event between them is missing.</summary>
     public bool Gap { get; init; }

@@ -8,6 +8,7 @@ internal static class HistoryText
         ReportText.Line(output, report.Verdict);
         ReportText.Line(output, $"  {"TIME",14}  {"THREAD",-22}  {"COUNT",5}  {"EVENT",-24}  WHAT");
         ulong? generation = null;
+        int? lastLife = null;
         long events = 0;
         long gaps = 0;
         foreach (HistoryEvent next in report.Events)
@@ -16,6 +17,12 @@ internal static class HistoryText
             {
                 ReportText.Line(output, $"generation {now}");
                 generation = now;
+            }
+
+            if (next.Life is { } life && life != lastLife)
+            {
+                ReportText.Line(output, $"life {life}");
+                lastLife = life;
             }
 
             string count = next.Count is { } known ? Units.Number(known) : "";
