@@ -37,6 +37,9 @@ internal readonly record struct FrameName(string Function, string? Module)
         name = name.TrimStart('.');
         end = name.IndexOfAny('.', '$');
         name = end > 0 ? name[..end] : name;
+
+        // Since Linux 6.10 allocating functions are wrapped for their profile.
+        name = name.EndsWith("_noprof") && name.Length > 7 ? name[..^7] : name;
         foreach (string prefix in s_systemCalls)
         {
             if (name.StartsWith(prefix) && name.Length > prefix.Length)

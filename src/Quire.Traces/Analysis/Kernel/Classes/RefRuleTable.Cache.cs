@@ -15,10 +15,10 @@ internal static partial class RefRuleTable
         RefRule.Of("splice-read-end", "page-cache-reader", Put, "filemap_splice_read shmem_file_splice_read", "mm/filemap.c filemap_splice_read(): the batch it looked up"),
         RefRule.Of("read", "page-cache-reader", null,
             "filemap_read filemap_get_pages filemap_get_read_batch filemap_create_folio filemap_update_page filemap_read_page filemap_read_folio generic_file_buffered_read generic_file_buffered_read_* do_generic_file_read shmem_file_read_iter filemap_end_dropbehind* "
-            + "do_read_cache_folio do_read_cache_page read_cache_page* read_cache_folio mapping_read_folio_gfp", "mm/filemap.c filemap_get_read_batch()"),
+            + "do_read_cache_folio do_read_cache_page read_cache_page read_cache_page_gfp read_cache_folio mapping_read_folio_gfp", "mm/filemap.c filemap_get_read_batch()"),
         RefRule.Of("read-ahead", "page-cache-reader", null,
             "page_cache_ra_unbounded page_cache_ra_order ra_alloc_folio do_page_cache_ra force_page_cache_ra force_page_cache_readahead __do_page_cache_readahead ondemand_readahead page_cache_sync_ra page_cache_async_ra page_cache_sync_readahead page_cache_async_readahead do_sync_mmap_readahead do_async_mmap_readahead "
-            + "read_pages readahead_expand readahead_folio mpage_readahead mpage_readpages iomap_readahead iomap_readpages* ext4_mpage_readpages ext4_readpages xfs_vm_readahead extent_readahead extent_readpages btrfs_readahead f2fs_mpage_readpages fuse_readahead* fuse_readpages* nfs_readahead nfs_readpages netfs_readahead cifs_readahead cifs_readpages "
+            + "read_pages readahead_expand readahead_folio mpage_readahead mpage_readpages iomap_readahead iomap_readpages* ext4_mpage_readpages ext4_readpages xfs_vm_readahead extent_readahead extent_readpages btrfs_readahead f2fs_mpage_readpages fuse_readahead* fuse_readpages nfs_readahead nfs_readpages netfs_readahead cifs_readahead cifs_readpages "
             + "read_cache_pages blkdev_readahead", "mm/readahead.c page_cache_ra_unbounded()"),
         RefRule.Of("read-complete", "page-cache-reader", Put, "mpage_read_end_io end_buffer_async_read* iomap_read_end_io iomap_finish_folio_read fuse_readpages_end nfs_read_completion netfs_rreq_unlock* netfs_unlock_read_folio f2fs_read_end_io end_bbio_data_read end_bio_extent_readpage",
             "fs/mpage.c mpage_read_end_io()"),
@@ -36,7 +36,7 @@ internal static partial class RefRuleTable
             "f2fs_get_meta_page* __get_meta_page f2fs_grab_meta_page f2fs_get_node_page __get_node_page f2fs_get_node_folio f2fs_put_page f2fs_put_dnode alloc_extent_buffer find_extent_buffer* btrfs_release_extent_buffer* attach_extent_buffer_* nfs_readdir_* nfs_symlink* ext2_get_page ext2_get_folio ext2_put_page "
             + "dir_get_page dir_get_folio ufs_get_page ufs_get_folio minix_readdir page_get_link page_put_link page_readlink __page_get_link squashfs_* z_erofs_* erofs_* cramfs_*", "fs/f2fs/node.c, fs/ext2/dir.c, fs/namei.c page_get_link()"),
         RefRule.Of("cache-lookup", "page-cache-reader", null,
-            "__filemap_get_folio* filemap_get_folio filemap_get_folios* filemap_get_entry mapping_get_entry find_get_entry find_get_entries find_lock_entry find_lock_entries find_get_pages* find_get_page pagecache_get_page find_lock_page find_or_create_page pagevec_lookup* filemap_grab_folio grab_cache_page_nowait __read_swap_cache_async",
+            "__filemap_get_folio* filemap_get_folio filemap_get_folios* filemap_get_entry mapping_get_entry find_get_entry find_get_entries find_lock_entry find_lock_entries find_get_pages* find_get_page pagecache_get_page find_lock_page find_or_create_page pagevec_lookup* filemap_grab_folio grab_cache_page_nowait shmem_get_folio* shmem_getpage* lookup_swap_cache swap_cache_get_folio __read_swap_cache_async",
             "mm/filemap.c filemap_get_entry()", strength: Weak),
     ];
 }

@@ -38,7 +38,7 @@ internal static partial class RefRuleTable
         RefRule.Of("direct-complete", "direct-io", Put,
             "bio_release_pages __bio_release_pages bio_check_pages_dirty bio_dirty_fn bio_set_pages_dirty bio_unmap_user bio_release_page bio_uncopy_user __bio_unmap_user blk_rq_unmap_user dio_bio_complete dio_bio_end_io dio_cleanup dio_unpin_page "
             + "dio_complete iomap_dio_bio_end_io iomap_dio_submit_bio blkdev_bio_end_io blkdev_bio_end_io_simple blkdev_direct_IO __blkdev_direct_IO* do_blockdev_direct_IO __blockdev_direct_IO __iomap_dio_rw iomap_dio_rw iomap_dio_bio_iter fuse_release_user_pages fuse_direct_io nfs_direct_release_pages "
-            + "nfs_direct_read_completion nfs_direct_write_completion cifs_uncached_*_release put_bvecs bio_integrity_unmap_user bio_integrity_unpin_bvec p9_release_pages vhost_scsi_release_cmd* bio_iov_iter_get_pages",
+            + "nfs_direct_read_completion nfs_direct_write_completion cifs_uncached_writedata_release cifs_uncached_readdata_release put_bvecs bio_integrity_unmap_user bio_integrity_unpin_bvec p9_release_pages vhost_scsi_release_cmd* bio_iov_iter_get_pages",
             "block/bio.c __bio_release_pages(), bio_dirty_fn(); fs/direct-io.c dio_bio_complete()"),
         RefRule.Of("aio-ring", "async-io", null, "aio_setup_ring aio_private_file aio_free_ring aio_migratepage aio_migrate_folio ioctx_alloc free_ioctx", "fs/aio.c aio_setup_ring(): the ring's own pages",
             advice: "It is the ring of an aio context, which lives until io_destroy or the process's end; its pages migrate by themselves since Linux 3.12, except while a completion is written: retry."),

@@ -35,7 +35,7 @@ internal static partial class RefRuleTable
             "mm/page_alloc.c alloc_contig_range(): the range is the caller's now", Contig),
         RefRule.Of("contig-free", "contiguous", Put, "free_contig_range free_contig_frozen_range __free_contig_range cma_release cma_free_folio",
             "mm/page_alloc.c free_contig_range()"),
-        RefRule.Of("compaction", "other-isolation", null, "isolate_migratepages_block isolate_migratepages compact_zone compact_zone_order kcompactd_do_work release_freepages compaction_alloc*",
+        RefRule.Of("compaction", "other-isolation", null, "isolate_migratepages_block isolate_migratepages compact_zone compact_zone_order kcompactd_do_work release_freepages",
             "mm/compaction.c isolate_migratepages(), of kcompactd or direct compaction"),
         RefRule.Of("longterm-migrate", "migration", null,
             "collect_longterm_unpinnable_folios collect_longterm_unpinnable_pages check_and_migrate_movable_pages check_and_migrate_cma_pages check_and_migrate_movable_folios migrate_longterm_unpinnable_* __gup_longterm_locked",

@@ -4,7 +4,7 @@ namespace Quire.Traces.Analysis;
 internal static partial class RefRuleTable
 {
     private const string Allocator =
-        "post_alloc_hook prep_new_page get_page_from_freelist __alloc_pages __alloc_pages_noprof __alloc_pages_nodemask __alloc_pages_slowpath* __alloc_frozen_pages* alloc_frozen_pages* alloc_pages alloc_pages_noprof alloc_pages_current alloc_pages_vma alloc_pages_mpol* alloc_pages_node* __folio_alloc* folio_alloc* vma_alloc_folio* "
+        "post_alloc_hook prep_new_page get_page_from_freelist __alloc_pages __alloc_pages_nodemask __alloc_pages_slowpath* __alloc_frozen_pages* alloc_frozen_pages* alloc_pages alloc_pages_current alloc_pages_vma alloc_pages_mpol* alloc_pages_node* __folio_alloc* folio_alloc* vma_alloc_folio* "
         + "alloc_page_interleave filemap_alloc_folio* __page_cache_alloc alloc_pages_bulk* __alloc_pages_bulk* __alloc_pages_direct_* alloc_anon_folio folio_prealloc";
 
     private const string FaultPath =
@@ -41,14 +41,16 @@ internal static partial class RefRuleTable
             "hugetlb_fault hugetlb_no_page hugetlb_wp hugetlb_cow hugetlb_mfill_atomic_pte hugetlb_mcopy_atomic_pte __unmap_hugepage_range alloc_huge_page alloc_hugetlb_folio dequeue_huge_page_* dequeue_hugetlb_folio_* alloc_fresh_huge_page alloc_fresh_hugetlb_folio alloc_buddy_huge_page* alloc_buddy_hugetlb_folio* __alloc_buddy_huge_page* "
             + "alloc_surplus_huge* alloc_pool_huge* alloc_migrate_huge* prep_new_huge* prep_new_hugetlb* free_huge_page free_huge_folio update_and_free_* __update_and_free_* hugetlbfs_* alloc_and_dissolve_* enqueue_huge*",
             "mm/hugetlb.c hugetlb_no_page()"),
+        RefRule.Of("first-fault", "allocation", Take, FaultPath + " shmem_swapin* swapin_readahead read_swap_cache_async __read_swap_cache_async swap_cluster_readahead swap_vma_readahead alloc_swap_folio",
+            "mm/memory.c do_anonymous_page(), wp_page_copy(): the first reference becomes the mapping's", via: Allocator),
         RefRule.Of("map-fault", "mapping", Take, "finish_fault do_set_pte set_pte_range alloc_set_pte filemap_fault shmem_fault special_mapping_fault vdso_fault do_set_pmd insert_page insert_pages insert_page_into_pte_locked vm_insert_page* __vm_map_pages vm_map_pages* vmf_insert_* insert_pfn* insert_folio_pmd __do_fault ring_buffer_map drm_gem_shmem_fault",
             "mm/filemap.c filemap_fault() gives its reference to the page table; mm/memory.c insert_page_into_pte_locked()"),
         RefRule.Of("map-move", "mapping", Take, "remove_migration_pte remove_migration_pmd remove_migration_ptes unuse_pte mfill_atomic_* mcopy_atomic_* __mcopy_atomic* mfill_zeropage_pte move_pages_pte move_present_pte replace_page dax_insert_* split_huge_pmd __split_huge_pmd* __split_unmapped_folio", "mm/migrate.c remove_migration_pte()"),
         RefRule.Of("unmap", "mapping", Put, "wp_page_copy try_to_unmap_one try_to_migrate_one try_to_unmap try_to_migrate set_pmd_migration_entry zap_huge_pmd unuse_pte remove_migration_pte remove_migration_pmd __split_huge_pmd* replace_page zap_page_range* unmap_page_range unmap_vmas unmap_single_vma unmap_mapping_*", "mm/rmap.c try_to_unmap_one(), try_to_migrate_one()"),
         RefRule.Of("migrate-target", "allocation", Take, "migrate_pages migrate_pages_batch migrate_pages_sync unmap_and_move migrate_folio_unmap alloc_migration_target alloc_migrate_target new_page_nodemask compaction_alloc* alloc_misplaced_dst_* collapse_huge_page collapse_file", "mm/migrate.c alloc_migration_target(): where a page is moved to", via: Allocator),
-        RefRule.Of("first-fault", "allocation", Take, FaultPath + " shmem_get_folio* shmem_getpage* shmem_alloc_* shmem_swapin* swapin_readahead read_swap_cache_async __read_swap_cache_async swap_cluster_readahead swap_vma_readahead alloc_swap_folio",
-            "mm/memory.c do_anonymous_page(), wp_page_copy(): the first reference becomes the mapping's", via: Allocator),
-        RefRule.Of("fault", "page-fault", null, FaultPath + " lookup_swap_cache swap_cache_get_folio swapin_* shmem_get_folio* shmem_getpage* shmem_swapin* ksm_might_need_to_copy do_pte_missing", "mm/memory.c do_wp_page(), do_swap_page()"),
+        RefRule.Of("map-shmem", "mapping", Take, "shmem_get_folio* shmem_getpage*", "mm/shmem.c shmem_fault(): the lookup's reference becomes the mapping's", under: "shmem_fault __do_fault handle_mm_fault"),
+        RefRule.Of("map-swap", "mapping", Take, "do_swap_page swap_cache_get_folio lookup_swap_cache", "mm/memory.c do_swap_page(): the lookup's reference becomes the mapping's", under: "do_swap_page handle_mm_fault __handle_mm_fault unuse_pte_range"),
+        RefRule.Of("fault", "page-fault", null, FaultPath + " ksm_might_need_to_copy do_pte_missing", "mm/memory.c do_wp_page(), do_swap_page()"),
         RefRule.Of("allocate", "allocation", Take, Allocator, "mm/page_alloc.c post_alloc_hook()", strength: Weak),
     ];
 }
