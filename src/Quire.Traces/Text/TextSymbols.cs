@@ -173,7 +173,9 @@ internal sealed unsafe class TextSymbols
         fixed (byte* bytes = text)
         {
             int at = 0;
-            return (text.Length is 8 or 16 || (isMarked && text.Length is > 0 and <= 16)) && TextBytes.TryHex(bytes, ref at, text.Length, out address) && at == text.Length && address != 0;
+            bool isRead = (text.Length is 8 or 16 || (isMarked && text.Length is > 0 and <= 16)) && TextBytes.TryHex(bytes, ref at, text.Length, out address) && at == text.Length;
+            address = isRead ? address : 0;
+            return address != 0;
         }
     }
 

@@ -80,7 +80,12 @@ internal sealed unsafe partial class TextTraceInput
         {
             CloseOpen();
             DropFragment();
-            EndStack();
+            if (_style == TextStyle.Perf)
+            {
+                // Elsewhere a line without anything may be of a mail; and of "<stack trace >" the last character may look like a quote mark.
+                EndStack();
+            }
+
             return true;
         }
 
@@ -159,7 +164,11 @@ internal sealed unsafe partial class TextTraceInput
 
             if (_openLength + 1 + length - start <= _joined.Length)
             {
-                _joined[_openLength++] = (byte)' ';
+                if (_openLength > 0)
+                {
+                    _joined[_openLength++] = (byte)' ';
+                }
+
                 Copy(line + start, length - start, _joined, _openLength);
                 _openLength += length - start;
             }

@@ -23,7 +23,6 @@ internal sealed unsafe partial class TextTraceInput
 
     private void BeginStack(byte* text, int rest, int length)
     {
-        _cpu.IsSeen = true;
         _target = _cpu.TakeFor(_prefix.Pid, _prefix.Level);
         _isInStack = true;
         _isUserStack = false;
