@@ -86,7 +86,7 @@ internal sealed unsafe class DatPages : IDisposable
         Chunk = 0;
         if (_isPacked && _data.Size >= 4)
         {
-            _chunksLeft = U32(_next);
+            _chunksLeft = _data.Chunks < 0 ? U32(_next) : (uint)_data.Chunks;
             _next += 4;
         }
     }
