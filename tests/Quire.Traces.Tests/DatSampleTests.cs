@@ -72,7 +72,7 @@ public sealed class DatSampleTests : IDisposable
             }
         }
 
-        Assert.True(stacks > 0, "no stacks");
+        Assert.Equal(report.Sum(static cpu => cpu.Value.Count(static line => line.Event == "kernel_stack")), stacks + alone);
         Assert.Equal((0, 0), (input.Quality[TraceCounter.Damaged], input.Quality[TraceCounter.UnknownEvent]));
         Assert.Equal(alone, input.Quality[TraceCounter.StackAlone]);
     }
