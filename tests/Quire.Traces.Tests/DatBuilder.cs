@@ -266,7 +266,7 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes, int pageBytes 
         return [.. Number(4, (ulong)parts.Length), .. parts.SelectMany(Packed)];
     }
 
-    private byte[] Packed(byte[] bytes)
+    internal byte[] Packed(byte[] bytes)
     {
         using MemoryStream packed = new();
         using (ZLibStream zlib = new(packed, CompressionLevel.Fastest))

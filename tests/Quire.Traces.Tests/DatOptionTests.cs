@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Xunit;
 
 namespace Quire.Traces.Tests;
@@ -215,6 +216,44 @@ public sealed class DatOptionTests : IDisposable
 
         // The last event of the CPU that was cut may miss its stack.
         Assert.True(left.Except(lines).Count() <= 1, string.Join('\n', left.Except(lines)));
+    }
+
+    [Theory]
+    [InlineData(6, false)]
+    [InlineData(7, false)]
+    [InlineData(7, true)]
+    public void The_text_that_a_latency_tracer_left_in_the_file_is_read_as_text(int version, bool isPacked)
+    {
+        byte[] text = Encoding.ASCII.GetBytes("# tracer: nop\n#\n" + string.Concat(Enumerable.Range(0, 200).Select(static at =>
+            $"            bash-1977    [000] .... 17284.{at + 100000}: page_ref_mod: pfn=0x{at + 4096:x} flags=0x0 count=1 mapcount=0 mapping=0000000000000000 mt=1 val=1\n")));
+        DatBuilder dat = new(isBigEndian: false, 8);
+        byte[] file;
+        if (version == 6)
+        {
+            file = dat.ToVersion6();
+            file = [.. file[..file.AsSpan().IndexOf("flyrecord\0"u8)], .. "latency  \0"u8, .. text];
+        }
+        else
+        {
+            file = dat.ToVersion7(isPacked ? 1 : 0);
+            byte[] data = isPacked ? [.. dat.Number(4, 2), .. dat.Packed(text[..5000]), .. dat.Packed(text[5000..])] : text;
+            byte[] option = [.. dat.Number(8, (ulong)file.Length), .. "\0local\0"u8];
+            byte[] options = [.. dat.Number(2, 22), .. dat.Number(4, (ulong)option.Length), .. option, .. dat.Number(2, 0), .. dat.Number(4, 8), .. dat.Number(8, 0)];
+            byte[] section = [.. dat.Number(2, 22), .. dat.Number(2, isPacked ? 1ul : 0), .. dat.Number(4, 0), .. dat.Number(8, (ulong)data.Length), .. data];
+            int head = isPacked ? 30 : 24;
+            int first = BitConverter.ToInt32(file, head);
+            BitConverter.TryWriteBytes(file.AsSpan(first + 16 + BitConverter.ToInt32(file, first + 8) - 8), (long)(file.Length + section.Length));
+            file = [.. file, .. section, .. dat.Number(2, 0), .. dat.Number(2, 0), .. dat.Number(4, 0), .. dat.Number(8, (ulong)options.Length), .. options];
+        }
+
+        using TraceInput input = Open(file);
+        for (int at = 0; at < 200; at++)
+        {
+            Assert.True(input.TryRead(out TraceRecord record), $"event {at} is missing: {input.Quality}");
+            Assert.Equal(("page_ref_mod", at + 4096), (record.Format.Name, record.Number("pfn")));
+        }
+
+        Assert.False(input.TryRead(out _));
     }
 
     private static byte[] Other(DatBuilder dat, uint number)

@@ -116,6 +116,38 @@ internal sealed unsafe class TraceDatInput : TraceInput
 
     internal override bool HasDictionary => false;
 
+    /// <summary>Reads the file's events; of a file that has none but the text of a latency tracer, that text.</summary>
+    internal static TraceInput Of(FileMap map)
+    {
+        TraceDatInput input = new(map);
+        if (input._file.LatencyTexts.Count == 0 || input._cursors.Count > 0)
+        {
+            return input;
+        }
+
+        try
+        {
+            // Of several instances' texts the main one, which comes first.
+            FileMap text = DatLatency.Open(map, input._file, input._file.LatencyTexts[0]);
+            try
+            {
+                TextTraceInput read = new(text);
+                input.Dispose();
+                return read;
+            }
+            catch
+            {
+                text.Dispose();
+                throw;
+            }
+        }
+        catch (TraceFormatException)
+        {
+            // Empty, or no text that can be read: what the file says otherwise is all there is.
+            return input;
+        }
+    }
+
     internal static bool Knows(ReadOnlySpan<byte> start) => start.StartsWith(DatFile.Magic);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
