@@ -7,10 +7,8 @@ namespace Quire.Traces.Tests;
 /// <summary>
 /// Makes trace.dat files byte by byte as the manual pages say, without the library's writer: of either byte order and word size, with pages as a test wants them.
 /// </summary>
-internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
+internal sealed class DatBuilder(bool isBigEndian, int wordBytes, int pageBytes = 4096)
 {
-    internal const int PageBytes = 4096;
-
     private readonly List<(int Id, byte[] Data)> _options = [];
 
     internal bool IsBigEndian => isBigEndian;
@@ -102,7 +100,7 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
     /// <summary>A page; <paramref name="lost"/>: null none, -1 some, else how many.</summary>
     internal byte[] Page(ulong time, long? lost, params byte[][] events)
     {
-        byte[] page = new byte[PageBytes];
+        byte[] page = new byte[pageBytes];
         Put(page, 0, 8, time);
         byte[] data = [.. events.SelectMany(static bytes => bytes)];
         data.CopyTo(page, DataOffset);
@@ -124,7 +122,7 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
     internal byte[] ToVersion6()
     {
         List<byte> file = [0x17, 0x08, 0x44, .. "tracing6\0"u8, (byte)(isBigEndian ? 1 : 0), (byte)wordBytes];
-        U32(file, PageBytes);
+        U32(file, (uint)pageBytes);
         Head(file, Add);
         string[] instances = [.. Data.Select(static data => data.Buffer).Where(static name => name.Length > 0).Distinct()];
         int main = Data.Count(static data => data.Buffer.Length == 0);
@@ -179,7 +177,7 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
     internal byte[] ToVersion7(int chunkPages = 0)
     {
         List<byte> file = [0x17, 0x08, 0x44, .. "tracing7\0"u8, (byte)(isBigEndian ? 1 : 0), (byte)wordBytes];
-        U32(file, PageBytes);
+        U32(file, (uint)pageBytes);
         file.AddRange(chunkPages > 0 ? "zlib\01.2.13\0"u8 : "none\0\0"u8);
         int options = file.Count;
         U64(file, 0);
@@ -201,7 +199,7 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
         List<int> places = [];
         foreach (IGrouping<string, (string Buffer, int Cpu, byte[] Pages)> buffer in buffers)
         {
-            List<byte> option = [.. new byte[8], .. Encoding.ASCII.GetBytes(buffer.Key + "\0local\0"), .. Number(4, PageBytes), .. Number(4, (ulong)buffer.Count())];
+            List<byte> option = [.. new byte[8], .. Encoding.ASCII.GetBytes(buffer.Key + "\0local\0"), .. Number(4, (ulong)pageBytes), .. Number(4, (ulong)buffer.Count())];
             places.Add(file.Count + 16 + list.Count + 6);
             OptionTo(list, 3, [.. option, .. new byte[20 * buffer.Count()]]);
         }
@@ -236,7 +234,7 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
     {
         List<byte> part = [.. "header_page\0"u8];
         Sized(part, $"\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n\tfield: local_t commit;\toffset:8;\tsize:{wordBytes};\tsigned:1;\n" +
-            $"\tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n\tfield: char data;\toffset:{DataOffset};\tsize:{PageBytes - DataOffset};\tsigned:1;\n");
+            $"\tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n\tfield: char data;\toffset:{DataOffset};\tsize:{pageBytes - DataOffset};\tsigned:1;\n");
         part.AddRange("header_event\0"u8);
         Sized(part, "# compressed entry header\n");
         add(file, [.. part]);
@@ -264,11 +262,11 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
 
     private byte[] Chunks(byte[] pages, int chunkPages)
     {
-        byte[][] parts = [.. pages.Chunk(chunkPages * PageBytes)];
+        byte[][] parts = [.. pages.Chunk(chunkPages * pageBytes)];
         return [.. Number(4, (ulong)parts.Length), .. parts.SelectMany(Packed)];
     }
 
-    private byte[] Packed(byte[] bytes)
+    internal byte[] Packed(byte[] bytes)
     {
         using MemoryStream packed = new();
         using (ZLibStream zlib = new(packed, CompressionLevel.Fastest))
@@ -335,5 +333,5 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes)
         file.AddRange(Encoding.ASCII.GetBytes(text));
     }
 
-    private static void Align(List<byte> file) => file.AddRange(new byte[(PageBytes - (file.Count % PageBytes)) % PageBytes]);
+    private void Align(List<byte> file) => file.AddRange(new byte[(pageBytes - (file.Count % pageBytes)) % pageBytes]);
 }

@@ -70,6 +70,9 @@ internal static partial class TraceCmd
 /// <summary>One line of a raw report.</summary>
 internal sealed record ReportLine(int Cpu, long Time, string Comm, int Pid, string Event, string Rest, long Lost)
 {
+    /// <summary>A stack that an event has.</summary>
+    internal bool IsTaken { get; set; }
+
     /// <summary>Fails where a record says anything else than this line, field by field.</summary>
     internal void Check(TraceInput input, TraceRecord record)
     {
@@ -92,11 +95,12 @@ internal sealed record ReportLine(int Cpu, long Time, string Comm, int Pid, stri
                 value = Encoding.UTF8.GetString(bytes).TrimEnd('\0');
             }
 
-            bool isSame = fields[number].IsArray ? value == record.Text(fields[number])
+            bool isSame = fields[number].IsArray ? value == record.Text(fields[number]).TrimEnd('\n')
                 : value == "(nil)" ? record.Unsigned(fields[number]) == 0
                 : value.StartsWith("0x", StringComparison.Ordinal)
                     ? ulong.Parse(value.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) == (fields[number].Size == 4 ? (uint)record.Unsigned(fields[number]) : record.Unsigned(fields[number]))
-                    : value == (fields[number].IsSigned ? record.Signed(fields[number]).ToString(CultureInfo.InvariantCulture) : record.Unsigned(fields[number]).ToString(CultureInfo.InvariantCulture));
+                    : value == (fields[number].IsSigned ? record.Signed(fields[number]).ToString(CultureInfo.InvariantCulture) : record.Unsigned(fields[number]).ToString(CultureInfo.InvariantCulture))
+                        || (fields[number] is { Size: 8, IsSigned: false } && (value == record.Unsigned(fields[number]).ToString("x", CultureInfo.InvariantCulture) || value == input.SymbolOf(record.Unsigned(fields[number]))));
             Assert.True(isSame, $"field {fields[number]} is '{value}' there, '{record.Text(fields[number])}' here\n{context}");
             at = end + 1;
         }

@@ -97,7 +97,7 @@ public abstract class TraceInput : IDisposable
     {
         ReadOnlySpan<byte> start = map.Span(0, (int)Math.Min(map.Length, 16));
         return QuireRingInput.Knows(start) ? new QuireRingInput(map)
-            : TraceDatInput.Knows(start) ? new TraceDatInput(map)
+            : TraceDatInput.Knows(start) ? TraceDatInput.Of(map)
             : TextTraceInput.Knows(start) ? new TextTraceInput(map)
             : throw new TraceFormatException(map.Path, 0, "this is neither a recording of Quire nor a trace.dat.");
     }

@@ -50,15 +50,21 @@ internal sealed partial class DatFile
                 break;
             case DatOption.Tsc2Nsec when data.Length >= 16:
                 reader = new DatReader(data, _map.Path, place, IsBigEndian);
-                Cycles = (reader.U32(), (int)Math.Min(reader.U32(), 63));
+                Times.Cycles = (reader.U32(), (int)Math.Min(reader.U32(), 63));
                 break;
-            case DatOption.TimeShift:
-                _quality.Counter("time_shift_not_applied", TraceDoubt.Note, "The file says how its times relate to another machine's; they are shown as its own.").Value++;
+            case DatOption.TimeShift when data.Length >= 16:
+                reader = new DatReader(data, _map.Path, place, IsBigEndian);
+                Properties["peer_trace_id"] = $"0x{reader.U64():x}";
+                Times.TakeShifts(ref reader);
                 break;
             case DatOption.Hook:
-                Properties["hook"] = Utf8(data);
+                Properties["hook"] = Properties.TryGetValue("hook", out string? hook) ? $"{hook}\n{Utf8(data)}" : Utf8(data);
                 break;
-            case DatOption.ProcMaps or DatOption.Guest or DatOption.Strings or DatOption.Btf or DatOption.LastBoot or DatOption.Modules or DatOption.Printk:
+            case DatOption.Guest:
+                reader = new DatReader(data, _map.Path, place, IsBigEndian);
+                Properties[$"guest {reader.Text()}"] = reader.Remaining >= 8 ? $"0x{reader.U64():x}" : "";
+                break;
+            case DatOption.ProcMaps or DatOption.Strings or DatOption.Btf or DatOption.LastBoot or DatOption.Modules or DatOption.Printk:
                 break;
             default:
                 _quality.Counter("options_unknown", TraceDoubt.Note, "Options that this program does not know.").Value++;
@@ -66,34 +72,36 @@ internal sealed partial class DatFile
         }
     }
 
+    /// <summary>What the kernel's <c>per_cpu/cpuN/stats</c> said. An instance's begin with a text that names it.</summary>
     private void TakeCpuStat(string text)
     {
-        int cpu = -1;
-        long overrun = 0;
-        long dropped = 0;
         foreach (string line in text.Split('\n'))
         {
             int colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (colon > 0 && long.TryParse(line.AsSpan(colon + 1), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out long value))
+            if (colon < 0)
             {
-                switch (line.AsSpan(0, colon).Trim())
+                continue;
+            }
+
+            ReadOnlySpan<char> name = line.AsSpan(0, colon).Trim();
+            ReadOnlySpan<char> value = line.AsSpan(colon + 1).Trim();
+            if (name is "Buffer")
+            {
+                _statBuffer = value.ToString();
+                _statCpu = -1;
+            }
+            else if (long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number))
+            {
+                if (name is "CPU")
                 {
-                    case "CPU":
-                        cpu = (int)Math.Min(value, int.MaxValue);
-                        break;
-                    case "overrun":
-                        overrun = value;
-                        break;
-                    case "dropped events":
-                        dropped = value;
-                        break;
+                    _statCpu = (int)Math.Min(number, int.MaxValue);
+                }
+                else if (_statCpu >= 0 && name is "overrun" or "dropped events")
+                {
+                    (long overrun, long dropped) = CpuStats.GetValueOrDefault((_statBuffer, _statCpu));
+                    CpuStats[(_statBuffer, _statCpu)] = name is "overrun" ? (number, dropped) : (overrun, number);
                 }
             }
-        }
-
-        if (cpu >= 0)
-        {
-            CpuStats[cpu] = (overrun, dropped);
         }
     }
 

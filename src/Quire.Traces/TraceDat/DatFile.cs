@@ -6,10 +6,14 @@ namespace Quire.Traces;
 /// <param name="Number">The CPU.</param>
 /// <param name="Offset">Where its data begins.</param>
 /// <param name="Size">Bytes in the file.</param>
-internal readonly record struct DatCpuData(int Number, long Offset, long Size);
+/// <param name="Chunks">How many chunks it is packed in; -1: the data itself says so, before the first.</param>
+internal readonly record struct DatCpuData(int Number, long Offset, long Size, long Chunks = -1);
 
 /// <summary>One ring buffer: the main one, or an instance.</summary>
 internal sealed record DatBuffer(string Name, string Clock, int PageSize, bool IsPacked, List<DatCpuData> Cpus);
+
+/// <summary>The text of a latency tracer's buffer: what the kernel's <c>trace</c> file said.</summary>
+internal sealed record DatLatencyText(string Name, long Offset, long Size, bool IsPacked);
 
 /// <summary>Everything in a trace.dat but the events: version, byte order, formats, symbols, names, options, and where each CPU's pages lie.</summary>
 /// <remarks>
@@ -21,9 +25,6 @@ internal sealed partial class DatFile : IDisposable
     private const int MaximumPageSize = 16 << 20;
     private const int SectionHeaderBytes = 16;
 
-    /// <summary>More than any file has: a chain of option sections longer than this goes in a circle.</summary>
-    private const int MaximumSections = 10_000;
-
     private readonly FileMap _map;
     private readonly TraceQuality _quality;
     private readonly Dictionary<int, string> _comms = [];
@@ -31,6 +32,8 @@ internal sealed partial class DatFile : IDisposable
     private long _dataBytes;
     private uint _cpuCount;
     private bool _hasClockText;
+    private string _statBuffer = "";
+    private int _statCpu = -1;
 
     internal DatFile(FileMap map, TraceQuality quality)
     {
@@ -60,7 +63,7 @@ internal sealed partial class DatFile : IDisposable
             Codec = DatCodec.Of(codec, map.Path, place);
             try
             {
-                ReadSections(options);
+                ReadSections(options, reader.Place);
             }
             catch
             {
@@ -105,11 +108,14 @@ internal sealed partial class DatFile : IDisposable
     /// <summary>ns to add to every time (options DATE and OFFSET).</summary>
     internal long TimeOffset { get; private set; }
 
-    /// <summary>Cycles to ns: multiply, then shift (option TSC2NSEC); 0 where times are ns.</summary>
-    internal (uint Multiplier, int Shift) Cycles { get; private set; }
+    /// <summary>Shifts of a guest's clock, and cycles to ns (options TIME_SHIFT, TSC2NSEC).</summary>
+    internal DatClock Times { get; } = new();
 
-    /// <summary>Texts of option CPUSTAT by CPU: what the kernel counted.</summary>
-    internal Dictionary<int, (long Overrun, long Dropped)> CpuStats { get; } = [];
+    /// <summary>Texts that latency tracers left in place of events.</summary>
+    internal List<DatLatencyText> LatencyTexts { get; } = [];
+
+    /// <summary>Texts of option CPUSTAT by buffer ("" the main one) and CPU: what the kernel counted.</summary>
+    internal Dictionary<(string Buffer, int Cpu), (long Overrun, long Dropped)> CpuStats { get; } = [];
 
     public void Dispose() => Codec?.Dispose();
 
@@ -126,8 +132,11 @@ internal sealed partial class DatFile : IDisposable
         ReadComms(reader.Text(reader.Size()));
         _cpuCount = reader.U32();
         ReadOptionsAndData(ref reader, isMain: true, "");
+        uint cpus = _cpuCount;
         foreach ((string name, long offset) in _instances.ToArray())
         {
+            // An instance may say how many CPUs it has; what it says is for itself.
+            _cpuCount = cpus;
             if (offset >= _map.Length)
             {
                 Truncated();
@@ -156,6 +165,7 @@ internal sealed partial class DatFile : IDisposable
 
         if (tag.StartsWith("latency"u8))
         {
+            LatencyTexts.Add(new DatLatencyText(name, reader.Place, reader.Remaining, IsPacked: false));
             LatencyText();
             return;
         }
@@ -184,46 +194,37 @@ internal sealed partial class DatFile : IDisposable
         Buffers.Add(new DatBuffer(name, Clock, PageSize, IsPacked: false, cpus));
     }
 
-    private void ReadSections(long options)
+    private void ReadSections(long options, long first)
     {
         // The order of options is that of writing, not of need: first all are taken, then the sections they name are read.
         Dictionary<DatOption, long> sections = [];
+        HashSet<long> optionsRead = [];
         List<(long Place, byte[] Data, DatOption Id)> buffers = [];
-        for (int count = 0; options != 0; count++)
+        bool isWhole = options != 0;
+        while (options != 0)
         {
-            if (count == MaximumSections)
+            if (!optionsRead.Add(options))
             {
                 throw new TraceFormatException(_map.Path, options, "the chain of option sections goes in a circle.");
             }
 
-            byte[]? unpacked = Section(options, DatOption.Done, out ReadOnlySpan<byte> bytes);
-            DatReader reader = new(unpacked ?? bytes, _map.Path, options + SectionHeaderBytes, IsBigEndian);
-            options = 0;
-            while (reader.Remaining > 0)
+            if (options > _map.Length - SectionHeaderBytes)
             {
-                DatOption id = (DatOption)reader.U16();
-                uint size = reader.U32();
-                long place = reader.Place;
-                ReadOnlySpan<byte> data = reader.Bytes(size);
-                if (id is DatOption.Buffer or DatOption.BufferText)
-                {
-                    buffers.Add((place, data.ToArray(), id));
-                }
-                else if (id is DatOption.Done or (>= DatOption.HeaderInfo and <= DatOption.Cmdlines))
-                {
-                    long section = new DatReader(data, _map.Path, place, IsBigEndian).Size();
-                    if (id == DatOption.Done)
-                    {
-                        options = section;
-                        break;
-                    }
+                isWhole = false;
+                break;
+            }
 
-                    sections[id] = section;
-                }
-                else
-                {
-                    TakeOption(id, data, place);
-                }
+            options = ReadOptions(options, sections, buffers);
+        }
+
+        List<long> data = [];
+        if (!isWhole || buffers.Count == 0)
+        {
+            Recover(first, sections, optionsRead, data);
+            data.RemoveAll(place => buffers.Exists(buffer => new DatReader(buffer.Data, _map.Path, buffer.Place, IsBigEndian).Size() == place));
+            if (!isWhole || data.Count > 0)
+            {
+                Truncated();
             }
         }
 
@@ -232,17 +233,54 @@ internal sealed partial class DatFile : IDisposable
         ReadSection(sections, DatOption.EventFormats, static (DatFile file, ref DatReader reader) => file.ReadFormats(ref reader));
         ReadSection(sections, DatOption.Kallsyms, static (DatFile file, ref DatReader reader) => file.Symbols = new KernelSymbols(reader.Bytes(reader.U32()).ToArray()));
         ReadSection(sections, DatOption.Cmdlines, static (DatFile file, ref DatReader reader) => file.ReadComms(reader.Text(reader.Size())));
-        foreach ((long place, byte[] data, DatOption id) in buffers)
+        foreach ((long place, byte[] option, DatOption id) in buffers)
         {
-            if (id == DatOption.BufferText)
+            DatReader reader = new(option, _map.Path, place, IsBigEndian);
+            if (id == DatOption.Buffer)
             {
-                LatencyText();
+                ReadBuffer(reader);
             }
             else
             {
-                ReadBuffer(new DatReader(data, _map.Path, place, IsBigEndian));
+                ReadLatencyBuffer(reader);
             }
         }
+
+        data.ForEach(RecoverBuffer);
+    }
+
+    /// <summary>Takes one section of options; answers where the next is.</summary>
+    private long ReadOptions(long place, Dictionary<DatOption, long> sections, List<(long Place, byte[] Data, DatOption Id)> buffers)
+    {
+        byte[]? unpacked = Section(place, DatOption.Done, out ReadOnlySpan<byte> bytes);
+        DatReader reader = new(unpacked ?? bytes, _map.Path, place + SectionHeaderBytes, IsBigEndian);
+        while (reader.Remaining > 0)
+        {
+            DatOption id = (DatOption)reader.U16();
+            uint size = reader.U32();
+            long at = reader.Place;
+            ReadOnlySpan<byte> data = reader.Bytes(size);
+            if (id is DatOption.Buffer or DatOption.BufferText)
+            {
+                buffers.Add((at, data.ToArray(), id));
+            }
+            else if (id is DatOption.Done or (>= DatOption.HeaderInfo and <= DatOption.Cmdlines))
+            {
+                long section = new DatReader(data, _map.Path, at, IsBigEndian).Size();
+                if (id == DatOption.Done)
+                {
+                    return section;
+                }
+
+                sections[id] = section;
+            }
+            else
+            {
+                TakeOption(id, data, at);
+            }
+        }
+
+        return 0;
     }
 
     private delegate void SectionReader(DatFile file, ref DatReader reader);
@@ -251,6 +289,12 @@ internal sealed partial class DatFile : IDisposable
     {
         if (!sections.TryGetValue(id, out long offset))
         {
+            return;
+        }
+
+        if (offset > _map.Length - SectionHeaderBytes)
+        {
+            Truncated();
             return;
         }
 
@@ -295,52 +339,5 @@ internal sealed partial class DatFile : IDisposable
         byte[] unpacked = new byte[unpackedBytes];
         return Codec is not null && Codec.TryUnpack(content, unpacked) ? unpacked
             : throw new TraceFormatException(_map.Path, offset + SectionHeaderBytes, "the section can't be unpacked.");
-    }
-
-    private void ReadBuffer(DatReader option)
-    {
-        long offset = option.Size();
-        string name = option.Text();
-        string clock = option.Text();
-        int pageSize = CheckPageSize(option.U32(), option.Place - 4);
-        uint count = option.U32();
-        DatReader section = new(_map.Span(offset, SectionHeaderBytes), _map.Path, offset, IsBigEndian);
-        if (section.U16() != (ushort)DatOption.Buffer)
-        {
-            throw new TraceFormatException(_map.Path, offset, "a section of events should stand here.");
-        }
-
-        bool isPacked = (section.U16() & 1) != 0;
-        if (isPacked && Codec is null)
-        {
-            throw new TraceFormatException(_map.Path, offset, "the events are packed, but the file names no way to unpack them.");
-        }
-
-        List<DatCpuData> cpus = [];
-        for (uint at = 0; at < count; at++)
-        {
-            Add(cpus, option.U32(), option.Size(), option.Size());
-        }
-
-        Clock = name.Length == 0 ? clock : Clock;
-        Buffers.Add(new DatBuffer(name, clock, pageSize, isPacked, cpus));
-    }
-
-    private void Add(List<DatCpuData> cpus, uint cpu, long offset, long size)
-    {
-        if (size > 0 && (offset >= _map.Length || size > _map.Length - offset))
-        {
-            Truncated();
-            size = Math.Max(0, _map.Length - offset);
-        }
-
-        // No byte belongs to two CPUs; a file that says so could make a reader read it without end.
-        _dataBytes += size;
-        if (_dataBytes > _map.Length)
-        {
-            throw new TraceFormatException(_map.Path, offset, "the CPUs' data together is longer than the file.");
-        }
-
-        cpus.Add(new DatCpuData((int)Math.Min(cpu, int.MaxValue), offset, size));
     }
 }

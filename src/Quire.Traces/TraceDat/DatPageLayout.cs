@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace Quire.Traces;
@@ -19,6 +20,29 @@ internal readonly record struct DatPageLayout(int Timestamp, int Commit, int Lon
 
     /// <summary>A page of a 64-bit kernel.</summary>
     internal static readonly DatPageLayout Common = new(0, 8, 8, 16);
+
+    /// <summary>The page's time; the page must reach to <see cref="Data"/>.</summary>
+    internal ulong TimeOf(ReadOnlySpan<byte> page, bool isBigEndian) =>
+        isBigEndian ? BinaryPrimitives.ReadUInt64BigEndian(page[Timestamp..]) : BinaryPrimitives.ReadUInt64LittleEndian(page[Timestamp..]);
+
+    /// <summary>What the page's commit field says: bytes in use and flags; the page must reach to <see cref="Data"/>.</summary>
+    internal ulong CommitOf(ReadOnlySpan<byte> page, bool isBigEndian) => NumberAt(page[Commit..], isBigEndian);
+
+    /// <summary>A long of the kernel.</summary>
+    internal ulong NumberAt(ReadOnlySpan<byte> bytes, bool isBigEndian) => (LongBytes, isBigEndian) switch
+    {
+        (8, false) => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
+        (8, true) => BinaryPrimitives.ReadUInt64BigEndian(bytes),
+        (_, false) => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
+        _ => BinaryPrimitives.ReadUInt32BigEndian(bytes),
+    };
+
+    /// <summary>Whether this can be a page of the ring buffer at all: it has a time, and no more in use than there is room.</summary>
+    internal bool IsPlausible(ReadOnlySpan<byte> page, int pageSize, bool isBigEndian)
+    {
+        ulong commit = CommitOf(page, isBigEndian) & ~(ulong)(Missed | MissedStored);
+        return commit <= (ulong)(pageSize - Data) && (commit > 0 || TimeOf(page, isBigEndian) > 0);
+    }
 
     internal static DatPageLayout Parse(ReadOnlySpan<byte> text, string file, long place)
     {

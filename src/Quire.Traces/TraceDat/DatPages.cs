@@ -69,6 +69,20 @@ internal sealed unsafe class DatPages : IDisposable
         return true;
     }
 
+    /// <summary>The next chunk as a whole; false at the end.</summary>
+    internal bool TryNextChunk(out byte* chunk, out long length)
+    {
+        while (_chunkLeft <= 0 && _chunksLeft > 0)
+        {
+            Unpack();
+        }
+
+        chunk = _chunk;
+        length = _chunkLeft;
+        _chunkLeft = 0;
+        return length > 0;
+    }
+
     /// <summary>Damaged chunks since it was last asked.</summary>
     internal long TakeDamage()
     {
@@ -86,7 +100,7 @@ internal sealed unsafe class DatPages : IDisposable
         Chunk = 0;
         if (_isPacked && _data.Size >= 4)
         {
-            _chunksLeft = U32(_next);
+            _chunksLeft = _data.Chunks < 0 ? U32(_next) : (uint)_data.Chunks;
             _next += 4;
         }
     }

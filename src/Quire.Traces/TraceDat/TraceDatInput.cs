@@ -7,6 +7,12 @@ namespace Quire.Traces;
 /// <summary>A trace.dat of version 6 or 7, of a kernel of either byte order and word size, or made of a recording of Quire.</summary>
 internal sealed unsafe class TraceDatInput : TraceInput
 {
+    /// <summary>Events of a file that are looked at to see on which side their stacks stand.</summary>
+    private const int SampledEvents = 1 << 15;
+
+    /// <summary>What newer kernels put for a frame in ftrace's own generated code: the highest positive number of a long.</summary>
+    private const string Trampoline = "[FTRACE TRAMPOLINE]";
+
     private readonly FileMap _map;
     private readonly DatFile _file;
     private readonly TraceEventFormat?[] _formats;
@@ -21,6 +27,7 @@ internal sealed unsafe class TraceDatInput : TraceInput
     private readonly TraceCounter _backwards;
     private readonly TraceCounter _damaged;
     private readonly TraceField? _callers;
+    private readonly TraceField? _frames;
     private ulong[] _stack = new ulong[64];
     private readonly long _carriedLost;
     private readonly long _carriedUnknownEvents;
@@ -48,6 +55,8 @@ internal sealed unsafe class TraceDatInput : TraceInput
 
         TraceEventFormat? stack = _file.Formats.Find(static format => format.System == "ftrace" && format.Name == "kernel_stack");
         _callers = stack?.Find("caller");
+        _frames = stack?.Find("size");
+        DatStackKind stacks = StacksOf(stack);
         List<TraceCpu> cpus = [];
         List<TraceSnapshotInfo> snapshots = [];
         foreach (DatBuffer buffer in _file.Buffers)
@@ -60,15 +69,15 @@ internal sealed unsafe class TraceDatInput : TraceInput
                     snapshots.Add(snapshot);
                 }
 
-                (long overrun, long dropped) = buffer.Name.Length == 0 ? _file.CpuStats.GetValueOrDefault(data.Number) : default;
-                _cursors.Add(new DatCursor(new DatPages(map, _file, buffer, data), _file.Layout, IsBigEndian, _callers is null ? -1 : stack!.Id, _counters)
+                (long overrun, long dropped) = _file.CpuStats.GetValueOrDefault((buffer.Name, data.Number));
+                _cursors.Add(new DatCursor(new DatPages(map, _file, buffer, data), _file.Layout, IsBigEndian, stacks, _counters)
                 {
                     Cpu = snapshot is null ? data.Number : -1,
                     Stream = snapshot is null ? cpus.Count : -1,
                     Snapshot = snapshot?.Which ?? TraceSnapshot.None,
                     Rank = snapshot?.Which switch { null => cpus.Count, TraceSnapshot.Start => -1, _ => int.MaxValue },
                     TimeOffset = _file.TimeOffset,
-                    Clock = _file.Cycles.Multiplier == 0 ? null : FromCycles,
+                    Clock = _file.Times.Of(data.Number),
                 });
                 if (snapshot is null)
                 {
@@ -106,6 +115,38 @@ internal sealed unsafe class TraceDatInput : TraceInput
     internal override IReadOnlyDictionary<int, string> Comms => _file.Comms;
 
     internal override bool HasDictionary => false;
+
+    /// <summary>Reads the file's events; of a file that has none but the text of a latency tracer, that text.</summary>
+    internal static TraceInput Of(FileMap map)
+    {
+        TraceDatInput input = new(map);
+        if (input._file.LatencyTexts.Count == 0 || input._cursors.Count > 0)
+        {
+            return input;
+        }
+
+        try
+        {
+            // Of several instances' texts the main one, which comes first.
+            FileMap text = DatLatency.Open(map, input._file, input._file.LatencyTexts[0]);
+            try
+            {
+                TextTraceInput read = new(text);
+                input.Dispose();
+                return read;
+            }
+            catch
+            {
+                text.Dispose();
+                throw;
+            }
+        }
+        catch (TraceFormatException)
+        {
+            // Empty, or no text that can be read: what the file says otherwise is all there is.
+            return input;
+        }
+    }
 
     internal static bool Knows(ReadOnlySpan<byte> start) => start.StartsWith(DatFile.Magic);
 
@@ -168,7 +209,8 @@ internal sealed unsafe class TraceDatInput : TraceInput
         PublishCounters();
     }
 
-    public override string SymbolOf(ulong address) => _file.Symbols.NameOf(address) ?? $"0x{address:x}";
+    public override string SymbolOf(ulong address) =>
+        address == (_file.Layout.LongBytes == 8 ? (ulong)long.MaxValue : int.MaxValue) ? Trampoline : _file.Symbols.NameOf(address) ?? $"0x{address:x}";
 
     public override string CommOf(int pid) => _file.Comms.TryGetValue(pid, out string? comm) ? comm : pid == 0 && Source.IsKernel ? "<idle>" : UnknownComm;
 
@@ -188,9 +230,44 @@ internal sealed unsafe class TraceDatInput : TraceInput
             return Convert.ToHexStringLower(record.Bytes(field));
         }
 
-        ReadOnlySpan<byte> bytes = record.Bytes(field);
+        // An array without a length takes what is left of the event: the text of trace_marker.
+        ReadOnlySpan<byte> bytes = field is { Size: 0, IsDataLoc: false } && field.Offset <= record.Payload.Length ? record.Payload[field.Offset..] : record.Bytes(field);
         int nul = bytes.IndexOf((byte)0);
         return _texts.Of(nul < 0 ? bytes : bytes[..nul]);
+    }
+
+    /// <summary>Which events are stacks, and, from a look at the first events of each CPU, where they stand.</summary>
+    private DatStackKind StacksOf(TraceEventFormat? stack)
+    {
+        if (_callers is null)
+        {
+            return new DatStackKind(-1, -1, DatStackOrder.After);
+        }
+
+        int user = _file.Formats.Find(static format => format.System == "ftrace" && format.Name == "user_stack")?.Id ?? -1;
+        int each = Math.Clamp(SampledEvents / Math.Max(1, _file.Buffers.Sum(static buffer => buffer.Cpus.Count)), 64, SampledEvents / 8);
+        DatStackSide side = new();
+        foreach (DatBuffer buffer in _file.Buffers)
+        {
+            foreach (DatCpuData data in buffer.Cpus)
+            {
+                side.Break();
+                using DatCursor cursor = new(new DatPages(_map, _file, buffer, data), _file.Layout, IsBigEndian, new DatStackKind(-1, -1, DatStackOrder.After), new DatCursor.Counters())
+                {
+                    Clock = _file.Times.Of(data.Number),
+                    TimeOffset = 0,
+                };
+                for (int at = 0; at < each && cursor.TryMove(); at++)
+                {
+                    if (cursor.Current.Type != user)
+                    {
+                        side.Add(in cursor.Current, cursor.Current.Type == stack!.Id);
+                    }
+                }
+            }
+        }
+
+        return new DatStackKind(stack!.Id, user, side.Order);
     }
 
     private void MoveTop()
@@ -217,11 +294,17 @@ internal sealed unsafe class TraceDatInput : TraceInput
         ReadOnlySpan<byte> bytes = new(cursor.StackPayload + _callers.Offset, cursor.StackLength - _callers.Offset);
         int word = _file.Layout.LongBytes;
         int count = bytes.Length / word;
-        if (_callers.Offset >= 12)
+        if (_frames is { Size: 4 } frames && frames.Offset + 4 <= _callers.Offset)
         {
-            ReadOnlySpan<byte> size = new(cursor.StackPayload + 8, 4);
+            ReadOnlySpan<byte> size = new(cursor.StackPayload + frames.Offset, 4);
             int said = IsBigEndian ? BinaryPrimitives.ReadInt32BigEndian(size) : BinaryPrimitives.ReadInt32LittleEndian(size);
             count = said > 0 ? Math.Min(said, count) : count;
+        }
+
+        // Kernels before 5.2 end a stack with a number of ones.
+        while (count > 0 && bytes.Slice((count - 1) * word, word).IndexOfAnyExcept((byte)0xff) < 0)
+        {
+            count--;
         }
 
         if (word == 8 && !IsBigEndian && BitConverter.IsLittleEndian)
@@ -248,8 +331,6 @@ internal sealed unsafe class TraceDatInput : TraceInput
 
         return _stack.AsSpan(0, count);
     }
-
-    private long FromCycles(ulong cycles) => (long)(((UInt128)cycles * _file.Cycles.Multiplier) >> _file.Cycles.Shift);
 
     private void PublishCounters()
     {
