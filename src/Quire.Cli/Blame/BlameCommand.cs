@@ -12,6 +12,9 @@ internal static class BlameCommand
         Argument<string> file = TraceArguments.File();
         Option<ulong?> page = TraceArguments.Page(required: false);
         Option<TimeSpan?> maxAge = TraceArguments.MaxAge();
+        Option<int?> attempt = TraceArguments.Attempt();
+        Option<long?> at = TraceArguments.At();
+        Option<bool> leaks = new("--leaks") { Description = "Ask for references that are not given back, by the stack that takes them, rather than for contiguous allocations." };
         Option<bool> json = TraceArguments.Json();
         Option<bool> all = new("--all") { Description = "Fold nothing: every site, every holder, every failed attempt, whole stacks." };
         Command command = new(
@@ -23,11 +26,15 @@ internal static class BlameCommand
               failed_attempt  a contiguous allocation ended busy: pages were held that had to move
               short_pin       a short pin is held at the end for longer than the 100 ms it promised
               max_age         with --max-age: anything is held at the end for longer, but for what pages have by design
+              leak            with --leaks, of a kernel's trace: a stack gives back less than it takes
             Being held at the end is no offence by itself: a recording may end while its process goes on.
             """)
         {
             file,
             page,
+            attempt,
+            at,
+            leaks,
             maxAge,
             json,
             all,
@@ -35,7 +42,14 @@ internal static class BlameCommand
         command.SetAction(call => Run(
             call.GetValue(file)!,
             call.GetValue(page),
-            new BlameOptions { MaxAge = call.GetValue(maxAge), All = call.GetValue(all) },
+            new BlameOptions
+            {
+                MaxAge = call.GetValue(maxAge),
+                All = call.GetValue(all),
+                Attempt = call.GetValue(attempt),
+                AtNs = call.GetValue(at),
+                Leaks = call.GetValue(leaks),
+            },
             call.GetValue(json)));
         return command;
     }
@@ -58,13 +72,18 @@ internal static class BlameCommand
         }
 
         BlameReport report = Reading(path, progress => TraceAnalysis.Blame(input, options with { Progress = progress }));
+        if (options.Attempt is { } number && report.Attempts.Count == 0)
+        {
+            return InputTrace.Fail($"there is no contiguous allocation {number} in '{path}'; 'quire stat' counts them.");
+        }
+
         if (json)
         {
             ReportJson.Write(Console.Out, report);
         }
         else
         {
-            ReportText.Write(Console.Out, report, options.All);
+            ReportText.Write(Console.Out, report, options.All || options.Attempt is not null);
         }
 
         return report.AgainstTheRules.Count > 0 ? InputTrace.Against : InputTrace.Right;

@@ -37,6 +37,47 @@ internal static class TraceArguments
         CustomParser = ParseTime,
     };
 
+    /// <summary>A moment of the trace's clock, in ns.</summary>
+    internal static Option<long?> At() => new("--at")
+    {
+        HelpName = "TIME",
+        Description = "Answer for this moment of the trace's clock: seconds with a point, as trace texts have them (14.857432), or whole nanoseconds.",
+        CustomParser = static result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long ns))
+            {
+                return ns;
+            }
+
+            if (text.Contains('.', StringComparison.Ordinal) && decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal seconds) && seconds <= 9_000_000_000m)
+            {
+                return (long)(seconds * 1_000_000_000m);
+            }
+
+            result.AddError($"--at takes a time such as 14.857432 (seconds) or 14857432000 (ns), not '{text}'.");
+            return null;
+        },
+    };
+
+    /// <summary>The number of a contiguous allocation.</summary>
+    internal static Option<int?> Attempt() => new("--attempt")
+    {
+        HelpName = "N",
+        Description = "Only the contiguous allocation of this number, with everything that is known of it.",
+        CustomParser = static result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0)
+            {
+                return number;
+            }
+
+            result.AddError($"--attempt takes a number from 1, not '{text}'.");
+            return null;
+        },
+    };
+
     private static TimeSpan? ParseTime(ArgumentResult result)
     {
         string text = result.Tokens[0].Value;

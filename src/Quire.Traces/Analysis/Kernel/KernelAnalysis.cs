@@ -61,6 +61,11 @@ internal static class KernelAnalysis
         KernelPass pass = new(input, pfn);
         pass.Run(progress);
         head = pass.Lives.HeadOf(pfn);
+        if (head == pfn && pass.Lives.LargeOf(pfn) is { } large && (pass.Attempts.HasBlocked(large) || !pass.Lives.IsSeen(pfn)))
+        {
+            head = large;
+        }
+
         if (head != pfn)
         {
             input.Rewind();

@@ -106,6 +106,9 @@ internal sealed class KernelAttempts : AttemptTracker
         }
     }
 
+    /// <summary>Whether a page stood in the way of any allocation kept.</summary>
+    internal bool HasBlocked(ulong pfn) => All.Cast<KernelAttempt>().Any(attempt => attempt.Blocking.ContainsKey(pfn));
+
     /// <summary>A page was freed.</summary>
     internal void Freed(ulong pfn)
     {

@@ -124,13 +124,13 @@ internal sealed class KernelHeld
     }
 
     // Two takings of one function that come through different stacks stand out only together.
-    private (long Taken, long Released) OfSite(string label, string kind)
+    private (long Taken, long Released) OfSite(string label)
     {
         long taken = 0;
-        long held = _groups.Where(group => group.Key.Class == kind && _pass.Meanings[group.Key.Stack].Label == label).Sum(static group => group.Value.References);
-        foreach (((int stack, string other), HoldingBalance.Account account) in _pass.Balance.Accounts)
+        long held = _groups.Where(group => _pass.Meanings[group.Key.Stack].Label == label).Sum(static group => group.Value.References);
+        foreach (((int stack, _), HoldingBalance.Account account) in _pass.Balance.Accounts)
         {
-            taken += other == kind && _pass.Meanings[stack].Label == label ? account.Taken : 0;
+            taken += _pass.Meanings[stack].Label == label ? account.Taken : 0;
         }
 
         return (Math.Max(taken, held), Math.Max(taken, held) - held);
@@ -145,7 +145,7 @@ internal sealed class KernelHeld
         long[] trend = account?.Flow.At(_pass.Begin, _pass.End) ?? new long[Trend.Points];
         string word = Trend.WordFor(trend);
         long oldest = Math.Max(0, _pass.End - group.Oldest);
-        (long siteTaken, long siteReleased) = OfSite(meaning.Label, kind);
+        (long siteTaken, long siteReleased) = OfSite(meaning.Label);
         string? rule = group.Pages.Overlaps(_blocking) ? BlameRules.FailedAttempt
             : _maxAge is { } limit && oldest > limit ? BlameRules.MaxAge
             : null;

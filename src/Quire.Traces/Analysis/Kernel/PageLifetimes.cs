@@ -21,12 +21,16 @@ internal sealed class PageLifetimes
     /// <summary>Entries in all (48 bytes each) beyond which every page with more than a few is settled.</summary>
     private const int MostEntries = 1 << 20;
 
+    /// <summary>Large pages remembered beyond their lives, for questions about their tails.</summary>
+    private const int MostLarge = 1 << 16;
+
     private const int ChunkBits = 10;
 
     private readonly Dictionary<ulong, int> _byPfn = [];
     private readonly List<KernelPage[]> _chunks = [];
     private readonly Stack<int> _free = [];
     private readonly Dictionary<int, EndedLife> _ended = [];
+    private readonly Dictionary<ulong, int> _large = [];
     private readonly RefSettlement _settlement;
     private readonly LossMap _losses;
     private readonly TraceCounter _mismatches;
@@ -88,10 +92,13 @@ internal sealed class PageLifetimes
         return isKept;
     }
 
+    /// <summary>Whether a watched frame has any life.</summary>
+    internal bool IsSeen(ulong pfn) => Find(pfn) >= 0 || _ended.Values.Any(life => life.Page.Pfn == pfn);
+
     /// <summary>The head of the large page of which a frame was last known to be a tail; else the frame itself.</summary>
     internal ulong HeadOf(ulong pfn)
     {
-        if (Find(pfn) >= 0 || _ended.Values.Any(life => life.Page.Pfn == pfn))
+        if (IsSeen(pfn))
         {
             return pfn;
         }
@@ -107,6 +114,21 @@ internal sealed class PageLifetimes
         }
 
         return pfn;
+    }
+
+    /// <summary>The head of a large page that a frame was a tail of at any time; null: none is known.</summary>
+    internal ulong? LargeOf(ulong pfn)
+    {
+        for (int order = 1; order <= 20; order++)
+        {
+            ulong head = pfn >> order << order;
+            if (head != pfn && _large.GetValueOrDefault(head) >= order)
+            {
+                return head;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Watched lives of a frame that have ended, the oldest first.</summary>
@@ -192,6 +214,7 @@ internal sealed class PageLifetimes
         }
 
         ref KernelPage page = ref this[at];
+        Large(pfn, order);
         page.Order = Math.Clamp(order, 0, 30);
         page.IsOrderKnown = true;
         page.AllocationStack = stack;
@@ -207,6 +230,7 @@ internal sealed class PageLifetimes
             order = 0;
         }
 
+        Large(pfn, order);
         for (ulong frame = pfn; frame < pfn + (1UL << order); frame++)
         {
             int at = Find(frame);
@@ -249,6 +273,14 @@ internal sealed class PageLifetimes
 
     /// <summary>The page's journal is kept whole, and beyond its life.</summary>
     internal void Watch(int page) => this[page].IsWatched = true;
+
+    private void Large(ulong pfn, int order)
+    {
+        if (order > 0 && (_large.Count < MostLarge || _large.ContainsKey(pfn)))
+        {
+            _large[pfn] = Math.Max(order, _large.GetValueOrDefault(pfn));
+        }
+    }
 
     private int Set(int at, in RefEvent read)
     {

@@ -19,9 +19,10 @@ internal struct OpenReference
 /// <param name="Pid">By whom.</param>
 /// <param name="References">How many.</param>
 /// <param name="Match">What its stack means.</param>
-/// <param name="Surplus">Structural references (those of unknown takers among them) that the page would have beyond what it shows after the put; null: not known.</param>
+/// <param name="Surplus">Structural references (those of unknown takers among them) that the page would have beyond what it shows, were this put one of them; null: not known.</param>
+/// <param name="IsOwed">The page was seen to lose a mapping or content, and its reference has not been put yet.</param>
 /// <param name="FollowsTake">Whether the operation before it on the page was a taking.</param>
-internal readonly record struct OpenPut(int Stack, int Pid, int References, RefMatch Match, int? Surplus, bool FollowsTake);
+internal readonly record struct OpenPut(int Stack, int Pid, int References, RefMatch Match, int? Surplus, bool IsOwed, bool FollowsTake);
 
 /// <summary>
 /// The policy by which a put finds the reference it gives back. Each candidate gets a score, the logarithm of how much more likely it is than a candidate of which nothing is known; the best is
@@ -34,6 +35,9 @@ internal readonly record struct OpenPut(int Stack, int Pid, int References, RefM
 internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evidence)
 {
     private const double Shown = 4;
+
+    /// <summary>A put that may have been one of the page's own references, as far as the page shows them.</summary>
+    private const double Possible = 1;
     private const double SameClass = 3;
     private const double EndsClass = 2;
     private const double OtherClass = -2.5;
@@ -58,15 +62,7 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     internal double Of(in OpenReference open, in OpenPut put, bool isLatest)
     {
         double score = evidence.Of(open.Stack, put.Stack) + Classes(open.Match.Class, put.Match.Class);
-        if (open.IsStructural && put.Surplus is { } surplus)
-        {
-            score += surplus >= 0 ? Shown / 2 : -Shown;
-        }
-        else if (!open.IsStructural && put.Surplus > 0)
-        {
-            // The page shows fewer mappings or less content than it has references for.
-            score -= Shown / 2;
-        }
+        score += open.IsStructural ? OfOwn(put) : put.IsOwed ? -Shown : 0;
 
         bool isPin = StackMeanings.IsPin(open.References);
         score += isPin != StackMeanings.IsPin(put.References) ? PinOfOther
@@ -90,14 +86,12 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     internal double OfUnknown(in OpenPut put, int before)
     {
         double score = evidence.Of(PairingEvidence.Before, put.Stack);
-        if (put.Surplus is { } surplus)
-        {
-            score += surplus >= 0 ? Shown / 2 : -Shown;
-        }
-
-        score += put.Match.Class.IsStructural ? SameClass / 2 : 0;
+        score += OfOwn(put) + (put.Match.Class.IsStructural ? SameClass / 2 : 0);
         return score + (StackMeanings.IsPin(put.References) && before < put.References ? PinOfOther : 0);
     }
+
+    // The page's own references: what it shows says whether one of them went.
+    private static double OfOwn(in OpenPut put) => put.IsOwed ? Shown : put.Surplus is not { } surplus ? 0 : surplus >= 0 ? Possible : -Shown;
 
     private static double Classes(RefClass take, RefClass put)
     {

@@ -32,6 +32,8 @@ internal sealed class RefSettlement
     private int _frozenAt;
     private bool _teaches;
     private bool _followsTake;
+    private int _owed;
+    private int? _shown;
 
     internal RefSettlement(
         RefJournal journal, PageExpectations expectations, StackMeanings meanings, PairingPolicy policy, PairingEvidence evidence, HoldingBalance balance, TraceQuality quality)
@@ -115,10 +117,13 @@ internal sealed class RefSettlement
         _before = page.Before;
         _frozenAt = 0;
         _followsTake = false;
+        _owed = 0;
+        _shown = null;
         _teaches = mayTeach;
         for (int at = page.First; at != RefJournal.None; at = _journal[at].Next)
         {
             ref RefEntry entry = ref _journal[at];
+            Look(page, entry);
             switch (entry.Op)
             {
                 case RefOp.Begin:
@@ -162,6 +167,22 @@ internal sealed class RefSettlement
                 IsStructural = open.IsStructural,
                 EndedWithPage = ended is not null,
             });
+        }
+    }
+
+    // A mapping or content that the page no longer shows has a reference that somebody puts, at once or in a batch later.
+    private void Look(in KernelPage page, in RefEntry entry)
+    {
+        if (entry.Look < 0)
+        {
+            return;
+        }
+
+        PageExpectation shown = _expectations.Of(entry.Look, entry.Mapcount, page.Order);
+        if (shown.IsKnown)
+        {
+            _owed = Math.Max(0, _owed + (_shown ?? shown.Sum) - shown.Sum);
+            _shown = shown.Sum;
         }
     }
 
@@ -252,12 +273,13 @@ internal sealed class RefSettlement
                 return;
             }
 
-            OpenPut put = new(entry.Stack, entry.Pid, references, meaning.Of(RefRole.Put, StackMeanings.IsPin(references)), Surplus(page, entry, references), _followsTake);
+            OpenPut put = new(entry.Stack, entry.Pid, references, meaning.Of(RefRole.Put, StackMeanings.IsPin(references)), Surplus(page, entry, references), _owed >= references, _followsTake);
             int best = Best(put, out double likelihood, out bool isAlone);
             if (best < 0)
             {
                 int given = Math.Min(references, _before);
                 _before -= given;
+                _owed = Math.Max(0, _owed - given);
                 references -= given;
                 Done(put, entry, given, likelihood);
                 continue;
@@ -283,6 +305,7 @@ internal sealed class RefSettlement
                 _evidence.Learn(open.Stack, entry.Stack);
             }
 
+            _owed = open.IsStructural ? Math.Max(0, _owed - parts) : _owed;
             references -= parts;
             open.References -= parts;
             if (open.References == 0)
@@ -312,7 +335,7 @@ internal sealed class RefSettlement
             _evidence.Learn(PairingEvidence.Before, entry.Stack);
         }
 
-        bool isStructural = put.Match.Class.IsStructural || put.Surplus >= 0 || _meanings[put.Stack].IsContiguous;
+        bool isStructural = put.Match.Class.IsStructural || put.IsOwed || _meanings[put.Stack].IsContiguous || (put.Match.Class.Name == StackMeanings.UnknownClass && put.Surplus >= 0);
         if (!isStructural)
         {
             _done.Add(new KernelHolding

@@ -66,6 +66,9 @@ internal sealed class StackMeanings(StackTable stacks, TraceInput input)
             frames[i] = input.SymbolOf(addresses[i]);
         }
 
+        // The tracing's own frames are the same of every event: they tell nothing, and hide the rest.
+        int own = RefClasses.TracingFrames(frames);
+        frames = own < frames.Length ? frames[own..] : frames;
         RefMatch take = RefClasses.Match(frames, RefRole.Take, isPin: false);
         int label = take.Frame >= 0 ? take.Frame : RefClasses.FirstMeaningful(frames);
         return new StackMeaning

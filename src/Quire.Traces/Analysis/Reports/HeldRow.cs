@@ -42,7 +42,7 @@ public sealed record HeldRow
     /// <summary>References that left it.</summary>
     public required long Released { get; init; }
 
-    /// <summary>In a kernel's trace: references taken in this function by whatever way, of this class; null elsewhere.</summary>
+    /// <summary>In a kernel's trace: references taken in this function by whatever way and of whatever class; null elsewhere.</summary>
     public long? SiteTaken { get; init; }
 
     /// <summary>Of those, the ones given back.</summary>

@@ -44,6 +44,14 @@ internal static class RefClasses
         return Match(names, first, role, isPin);
     }
 
+    /// <summary>How many frames at the inner end are the tracing's own.</summary>
+    /// <param name="frames">The functions' names, innermost first.</param>
+    internal static int TracingFrames(ReadOnlySpan<string> frames)
+    {
+        Names(frames, out int first);
+        return first;
+    }
+
     /// <summary>The class of that name.</summary>
     /// <exception cref="KeyNotFoundException">There is none.</exception>
     internal static RefClass Find(string name) => s_byName.TryGetValue(name, out RefClass? found) ? found : throw new KeyNotFoundException($"There is no class '{name}'.");
