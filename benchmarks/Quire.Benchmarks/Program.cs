@@ -2,8 +2,9 @@ using Quire.Benchmarks.Bdn;
 using Quire.Benchmarks.Compare;
 using Quire.Benchmarks.Contiguous;
 using Quire.Benchmarks.Ledger;
+using Quire.Benchmarks.Traces;
 
-const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | bdn [FILTER]";
+const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | " + TracesCommand.Usage + " | bdn [FILTER]";
 
 switch (args)
 {
@@ -28,6 +29,9 @@ switch (args)
     case ["ledger"]:
         Console.WriteLine(LedgerCost.Measure());
         return 0;
+
+    case ["traces", .. string[] rest]:
+        return TracesCommand.Run(rest);
 
     case ["bdn", .. string[] rest]:
         BdnCommand.Run(rest);

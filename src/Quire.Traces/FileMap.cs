@@ -1,11 +1,14 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Quire.Traces;
 
 /// <summary>A file's bytes in memory, read-only. Every access by offset is checked against the length the file had when it was opened.</summary>
-internal sealed unsafe class FileMap : IDisposable
+internal sealed unsafe partial class FileMap : IDisposable
 {
+    private const int DontNeed = 4;
+
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _start;
@@ -67,12 +70,31 @@ internal sealed unsafe class FileMap : IDisposable
 
     internal ReadOnlySpan<byte> Span(long offset, int length) => new(At(offset, length), length);
 
+    /// <summary>
+    /// These bytes will hardly be read again soon: the process gives up its hold on their pages, so that what it occupies does not grow with the file. They stay where they
+    /// are and can be read at any time; that costs a fault, mostly a cheap one, for the system keeps them as long as it has room.
+    /// </summary>
+    internal void Forget(long offset, long length)
+    {
+        // Linux and macOS have the same number for MADV_DONTNEED.
+        long page = Environment.SystemPageSize;
+        long from = (offset + page - 1) / page * page;
+        long to = Math.Min(Length, offset + length) / page * page;
+        if (to > from && !OperatingSystem.IsWindows())
+        {
+            _ = Advise(_start + from, (nuint)(to - from), DontNeed);
+        }
+    }
+
     public void Dispose()
     {
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
         _file.Dispose();
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(byte* start, nuint length, int advice);
 
     private void Outside(long offset, long length) =>
         throw new TraceFormatException(Path, offset, $"{length} bytes should be here, but the file ends at {Length}.");

@@ -14,9 +14,16 @@ internal sealed unsafe class DatPages : IDisposable
     private readonly DatCpuData _data;
     private readonly int _pageSize;
     private readonly bool _isPacked;
+    /// <summary>Bytes of the file that a reader may have behind it before they are given up.</summary>
+    private const long MostKept = 4 << 20;
+    private const long LeastKept = 128 << 10;
+    private const long KeptByAll = 64 << 20;
+
+    private readonly long _kept;
     private readonly byte*[] _chunks = new byte*[2];
     private readonly long[] _chunkSizes = new long[2];
     private long _next;
+    private long _forgotten;
     private uint _chunksLeft;
     private byte* _chunk;
     private long _chunkLeft;
@@ -29,6 +36,7 @@ internal sealed unsafe class DatPages : IDisposable
         _data = data;
         _pageSize = buffer.PageSize;
         _isPacked = buffer.IsPacked;
+        _kept = Math.Clamp(KeptByAll / Math.Max(1, buffer.Cpus.Count), LeastKept, MostKept);
         Rewind();
     }
 
@@ -47,6 +55,7 @@ internal sealed unsafe class DatPages : IDisposable
             length = (int)Math.Min(_pageSize, left);
             page = left > 0 ? _map.At(_next, length) : null;
             _next += _pageSize;
+            Forget();
             return left > 0;
         }
 
@@ -94,7 +103,7 @@ internal sealed unsafe class DatPages : IDisposable
     internal void Rewind()
     {
         _damage = 0;
-        _next = _data.Offset;
+        _next = _forgotten = _data.Offset;
         _chunkLeft = 0;
         _chunksLeft = 0;
         Chunk = 0;
@@ -144,6 +153,18 @@ internal sealed unsafe class DatPages : IDisposable
         _chunksLeft--;
         _chunk = _chunks[at];
         _chunkLeft = isUnpacked ? unpacked : 0;
+        Forget();
+    }
+
+    /// <summary>Gives up what lies well behind: not the newest part, where the events that are looked at and looked ahead for are.</summary>
+    private void Forget()
+    {
+        if (_next - _forgotten > _kept)
+        {
+            long until = _next - (_kept / 2);
+            _map.Forget(_forgotten, until - _forgotten);
+            _forgotten = until;
+        }
     }
 
     private uint U32(long offset)
