@@ -112,7 +112,7 @@ internal abstract class AttemptTracker
         _results[(int)result]++;
     }
 
-    private static void Describe(ContiguousAttempt attempt, in TraceRecord record, EventShape shape)
+    private protected static void Describe(ContiguousAttempt attempt, in TraceRecord record, EventShape shape)
     {
         attempt.Area = shape.Text(record, EventField.Name);
         attempt.Pages = shape.Signed(record, shape.Has(EventField.Count) ? EventField.Count : EventField.RequestCount);

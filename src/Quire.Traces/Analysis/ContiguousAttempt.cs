@@ -14,7 +14,7 @@ internal class ContiguousAttempt
     /// <summary>Order of the alignment asked for.</summary>
     internal int Align { get; set; }
     internal int Pid { get; init; }
-    internal long Start { get; init; }
+    internal long Start { get; set; }
 
     /// <summary>The trace has its end only.</summary>
     internal bool LacksStart { get; init; }

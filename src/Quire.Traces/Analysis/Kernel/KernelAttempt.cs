@@ -18,6 +18,17 @@ internal sealed class KernelAttempt : ContiguousAttempt
     /// <summary>Whether the last migration of the range under way left pages behind.</summary>
     internal bool HasFailedMigration { get; set; }
 
+    /// <summary>When its last range was tested.</summary>
+    internal long Tested { get; set; }
+
+    /// <summary>When it was heard of again after that; null: not yet.</summary>
+    internal long? Resumed { get; set; }
+
+    /// <summary>Pages migrated, and not, when its last range was tested.</summary>
+    internal long MigratedBefore { get; set; }
+
+    internal long NotMigratedBefore { get; set; }
+
     /// <summary>When an implied one was heard of last.</summary>
     internal long Quiet { get; set; }
 

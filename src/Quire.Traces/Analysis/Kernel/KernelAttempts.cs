@@ -17,6 +17,9 @@ internal sealed class KernelAttempts : AttemptTracker
     /// <summary>Without stacks: an implied allocation that was quiet for so long is over, in ns.</summary>
     private const long QuietNs = 50_000_000;
 
+    /// <summary>The class of what a contiguous allocation itself takes from the LRU lists, and puts back.</summary>
+    private const string Isolation = "isolation";
+
     private readonly PageLifetimes _lives;
     private readonly StackMeanings _meanings;
     private readonly StackTable _stacks;
@@ -139,14 +142,44 @@ internal sealed class KernelAttempts : AttemptTracker
         if (TryOpen(record.Pid, out ContiguousAttempt open))
         {
             KernelAttempt known = (KernelAttempt)open;
-            bool isAnother = known.IsImplied && (record.Time - known.Quiet > QuietNs || (shape.Kind == EventKind.PagesIsolated && IsBehind(known, record, shape)));
-            if (!isAnother)
+            if (known.IsImplied && shape.Kind == EventKind.PagesIsolated && IsBehind(known, record, shape))
             {
+                return Divide(known, record, shape);
+            }
+
+            if (!known.IsImplied || record.Time - known.Quiet <= QuietNs)
+            {
+                known.Resumed ??= record.Time;
                 return known;
             }
 
             CloseImplied(record.Pid);
         }
+
+        return Imply(record, shape);
+    }
+
+    // What came after the last test was another allocation's already, as its own test shows.
+    private KernelAttempt Divide(KernelAttempt before, in TraceRecord record, EventShape shape)
+    {
+        long resumed = before.Resumed ?? record.Time;
+        Dictionary<ulong, TouchedPage> touched = new(before.Touched);
+        (bool hasFailed, long migrated, long notMigrated) = (before.HasFailedMigration, before.Migrated - before.MigratedBefore, before.NotMigrated - before.NotMigratedBefore);
+        (before.Migrated, before.NotMigrated, before.Quiet) = (before.MigratedBefore, before.NotMigratedBefore, before.Tested);
+        CloseImplied(record.Pid);
+        KernelAttempt after = Imply(record, shape);
+        after.Start = resumed;
+        (after.HasFailedMigration, after.Migrated, after.NotMigrated) = (hasFailed, migrated, notMigrated);
+        foreach ((ulong pfn, TouchedPage page) in touched)
+        {
+            after.Touched.Add(pfn, page);
+        }
+
+        return after;
+    }
+
+    private KernelAttempt Imply(in TraceRecord record, EventShape shape)
+    {
 
         _implies = true;
         KernelAttempt implied = (KernelAttempt)Start(record, shape);
@@ -160,7 +193,7 @@ internal sealed class KernelAttempts : AttemptTracker
 
     // A later range of the same allocation begins further on; one that begins before is of another allocation.
     private static bool IsBehind(KernelAttempt attempt, in TraceRecord record, EventShape shape) =>
-        attempt.Ranges.Count > 0 && shape.Unsigned(record, EventField.EndPfn) < attempt.Ranges[^1].End;
+        attempt.Ranges.Count > 0 && shape.Unsigned(record, EventField.EndPfn) <= attempt.Ranges[^1].End;
 
     private bool IsForContiguous(in TraceRecord record, EventShape shape)
     {
@@ -200,6 +233,7 @@ internal sealed class KernelAttempts : AttemptTracker
         }
 
         attempt.Quiet = time;
+        attempt.Resumed ??= time;
         return false;
     }
 
@@ -242,9 +276,11 @@ internal sealed class KernelAttempts : AttemptTracker
 
                 break;
             case RefOp.Put:
-                bool isUnmapping = touched.Sight.Count >= 0 && read.Mapcount < touched.Sight.Mapcount;
+                // Put back at once it was looked at only; another task may have unmapped it just then.
                 touched.Own += read.Value;
                 touched.IsSkipped = touched.Own == 0 && attempt.Steps == touched.Step + 1;
+                bool isUnmapping = touched.Sight.Count >= 0 && read.Mapcount < touched.Sight.Mapcount && !touched.IsSkipped
+                    && (read.Stack == 0 || _meanings[read.Stack].Put.Class.Name != Isolation);
                 if (isUnmapping && page >= 0 && read.Count > 0)
                 {
                     // A mapping's reference went, not the allocation's own: the page is seen again, with as many of its own as before.
@@ -292,7 +328,7 @@ internal sealed class KernelAttempts : AttemptTracker
     {
         Tested(attempt, record, shape);
         attempt.Steps++;
-        attempt.Quiet = record.Time;
+        attempt.Quiet = attempt.Tested = record.Time;
         ulong start = shape.Unsigned(record, EventField.StartPfn);
         ulong end = shape.Unsigned(record, EventField.EndPfn);
         ulong first = shape.Unsigned(record, EventField.FinPfn);
@@ -341,6 +377,8 @@ internal sealed class KernelAttempts : AttemptTracker
 
         attempt.Touched.Clear();
         attempt.HasFailedMigration = false;
+        attempt.Resumed = null;
+        (attempt.MigratedBefore, attempt.NotMigratedBefore) = (attempt.Migrated, attempt.NotMigrated);
     }
 
     private void Finished(in TraceRecord record, EventShape shape)
@@ -349,6 +387,12 @@ internal sealed class KernelAttempts : AttemptTracker
         if (ended.LacksStart)
         {
             ended.Origin = _stacks.NumberOf(record.Stack);
+        }
+        else if (ended.IsImplied)
+        {
+            // Its start was lost, and what it did was not.
+            Describe(ended, record, shape);
+            Orphans.Value++;
         }
 
         if (ended.Result is AttemptResult.Busy or AttemptResult.Interrupted && ended.Ranges.Count == 0)

@@ -35,7 +35,7 @@ internal static class KernelHolders
             ReleasedSite = put?.Label,
             ReleasedStack = put?.Frames ?? [],
             AgeNs = Math.Max(0, until - since),
-            Site = take?.Label ?? $"taken before the trace, put in {put?.Label ?? StackMeanings.NoStack}",
+            Site = take?.Label ?? $"taken before the trace, given back by {pass.Task(holding.PutPid)} in {put?.Label ?? StackMeanings.NoStack}",
             TakenSite = null,
             Stack = take?.Frames ?? [],
             Class = holding.Match.Class.Name,

@@ -48,7 +48,7 @@ internal static class KernelVerdicts
             (string site, string kind, TraceTask task) = holders[0].Key;
             string doubt = holders[0].Doubt < 0.5 ? "perhaps " : "";
             string others = holders.Length == 1 ? "" : $", and {Units.Count(holders.Length - 1, "other holder")}";
-            string whom = task.Pid == 0 ? $"somebody unknown ({site}, {kind})"
+            string whom = task.Pid == 0 ? $"somebody unknown ({kind}; {site})"
                 : site == StackMeanings.NoStack ? $"{task} ({site})"
                 : $"{task} in {site} ({kind})";
             return $", {doubt}held by {whom}{others}";

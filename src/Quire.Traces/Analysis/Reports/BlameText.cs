@@ -12,7 +12,7 @@ internal static class BlameText
         ReportText.Line(output, report.Verdict);
         // An attempt that got a range in the end, and lost others on the way, is worth as much as a failure.
         AttemptReport[] failed = report.Leaks ? []
-            : report.Attempts is [{ } asked] ? [asked]
+            : all && report.Attempts is [{ } asked] ? [asked]
             : [.. report.Attempts.Where(static attempt => attempt.Result is "busy" or "no-space" or "interrupted" || attempt.BusyPages.Count > 0)];
         IEnumerable<AttemptReport> shown = all ? failed : failed.Reverse().DistinctBy(Gist).Take(AttemptsShown).Reverse();
         long begin = Begin(report.Source);
