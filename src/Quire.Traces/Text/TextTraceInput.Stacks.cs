@@ -112,6 +112,7 @@ internal sealed unsafe partial class TextTraceInput
             return false;
         }
 
+        // Only mails have this, so it may allocate.
         string name = _symbols.NameOf(_target.LastFrame);
         byte[] whole = [.. System.Text.Encoding.UTF8.GetBytes(name), (byte)' ', .. new ReadOnlySpan<byte>(line + start, end - start)];
         fixed (byte* text = whole)
