@@ -118,7 +118,7 @@ internal sealed unsafe partial class TextTraceInput
             return true;
         }
 
-        if (new ReadOnlySpan<byte>(line, length).IndexOf("\u00a0"u8) >= 0 && !_lines.IsScratch)
+        if (new ReadOnlySpan<byte>(line, length).IndexOf("\u00a0"u8) >= 0)
         {
             return false;
         }
