@@ -28,6 +28,7 @@ internal sealed unsafe class TextKinds
     private const int MaximumFormats = 8192;
     private const int MaximumShapes = 64;
     private const int MaximumWords = 64;
+    private const int MaximumName = 128;
 
     private readonly ByteTable _names = new();
     private readonly List<TextKind> _kinds = [];
@@ -44,15 +45,24 @@ internal sealed unsafe class TextKinds
 
     internal IReadOnlyList<TraceEventFormat> Formats => _formats;
 
-    /// <summary>The kind of that name, <c>system:name</c> where perf wrote it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal TextKind Of(byte* name, int length)
+    /// <summary>Events that have no name.</summary>
+    internal TextKind Unknown => _unknown;
+
+    /// <summary>The kind of that name, <c>system:name</c> where perf wrote it; null where it can't be the name of an event.</summary>
+    internal TextKind? Of(byte* name, int length)
     {
         int number = _names.Find(name, length);
-        return number >= 0 ? _kinds[number] : Add(name, length);
+        return number >= 0 ? _kinds[number] : IsName(name, length) ? Add(name, length) : null;
     }
 
-    internal TextKind Unknown => _unknown;
+    /// <summary>The kind of that name.</summary>
+    internal TextKind Of(ReadOnlySpan<byte> name)
+    {
+        fixed (byte* bytes = name)
+        {
+            return Of(bytes, name.Length)!;
+        }
+    }
 
     /// <summary>Reads an event's words; false where the line is cut: then nothing is to be used of it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -78,8 +88,7 @@ internal sealed unsafe class TextKinds
     /// <summary>Makes an event of one text: <paramref name="word"/> names it.</summary>
     internal void Text(TextKind kind, string word, byte* text, int length, in TextPrefix prefix, TextEvent into)
     {
-        TextShape shape = kind.Shapes.Find(shape => shape.Slots.Length == 1 && shape.Slots[0].Offset == TextShape.HeaderBytes && shape.Format.Find(word) is not null)
-            ?? Make(kind, [(word, true, false, false)]);
+        TextShape shape = Find(kind, 1, word) ?? Make(kind, [(word, true, false, false)]);
         into.Shape(shape, prefix);
         _counters.TextsCut += into.PutText(shape.Slots[0].Offset, text, length) ? 0 : 1;
     }
@@ -87,10 +96,24 @@ internal sealed unsafe class TextKinds
     /// <summary>Makes an event of two texts.</summary>
     internal void Texts(TextKind kind, (string Name, int Start, int Length) first, (string Name, int Start, int Length) second, byte* text, in TextPrefix prefix, TextEvent into)
     {
-        TextShape shape = kind.Shapes.Find(shape => shape.Slots.Length == 2 && shape.Format.Find(first.Name) is not null) ?? Make(kind, [(first.Name, true, false, false), (second.Name, true, false, false)]);
+        TextShape shape = Find(kind, 2, first.Name) ?? Make(kind, [(first.Name, true, false, false), (second.Name, true, false, false)]);
         into.Shape(shape, prefix);
         into.PutText(shape.Slots[0].Offset, text + first.Start, first.Length);
-        _counters.TextsCut += into.PutText(shape.Slots[^1].Offset, text + second.Start, second.Length) ? 0 : 1;
+        _counters.TextsCut += into.PutText(shape.Slots[1].Offset, text + second.Start, second.Length) ? 0 : 1;
+    }
+
+    /// <summary>The shape of so many texts whose first has this name.</summary>
+    private static TextShape? Find(TextKind kind, int count, string first)
+    {
+        foreach (TextShape shape in kind.Shapes)
+        {
+            if (shape.Slots.Length == count && shape.Slots[0].IsText && shape.Slots[^1].IsText && shape.Format.Find(first) is { Offset: TextShape.HeaderBytes })
+            {
+                return shape;
+            }
+        }
+
+        return null;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -262,8 +285,9 @@ internal sealed unsafe class TextKinds
 
             if (slot.IsText)
             {
+                // A number that stands where the shape has a text (flags=none, then flags=0x14) is of a shape of its own.
                 bool isHex = slot.IsHex;
-                if (!isFree && slot.IsHex && IsNumber(text, word, ref isHex))
+                if (!isFree && !slot.IsName && IsNumber(text, word, ref isHex))
                 {
                     return false;
                 }
@@ -279,17 +303,6 @@ internal sealed unsafe class TextKinds
             }
 
             into.Put(slot.Offset, value);
-        }
-
-        // A number that stands where the shape has a text (flags=none, then flags=0x14) is a shape of its own.
-        for (int number = 0; number < _count; number++)
-        {
-            bool isHex = false;
-            if (shape.Slots[number].IsText && _words[number].KeyLength > 0
-                && !TextNames.IsText(TextNames.StringOf(shape.Slots[number].Printed.AsSpan()[..^1])) && IsNumber(text, _words[number], ref isHex))
-            {
-                return false;
-            }
         }
 
         CountPointers();
@@ -391,6 +404,19 @@ internal sealed unsafe class TextKinds
         _formats.Add(shape.Format);
         kind.Shapes.Insert(0, shape);
         return shape;
+    }
+
+    private static bool IsName(byte* text, int length)
+    {
+        for (int at = 0; at < length; at++)
+        {
+            if (!(TextBytes.IsName(text[at]) || text[at] is (byte)':' or (byte)'-' or (byte)'.' or (byte)'$'))
+            {
+                return false;
+            }
+        }
+
+        return length is > 0 and <= MaximumName && !TextBytes.IsDigit(*text);
     }
 
     private TextKind Add(byte* name, int length)

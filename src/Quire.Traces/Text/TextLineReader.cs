@@ -9,15 +9,20 @@ internal sealed unsafe class TextLineReader
     /// <summary>A longer line is no line of a trace; its rest is passed over.</summary>
     internal const int MaximumLine = 1 << 16;
 
+    /// <summary>A mail that is encoded shows it within so many bytes.</summary>
+    private const int EncodingBytes = 1 << 18;
+
     private readonly byte* _file;
     private readonly long _length;
     private readonly byte[] _scratch = GC.AllocateUninitializedArray<byte>(MaximumLine, pinned: true);
+    private readonly bool _isEncoded;
     private long _at;
 
     internal TextLineReader(FileMap map)
     {
         _length = map.Length;
         _file = map.At(0, _length);
+        _isEncoded = IsEncoded(new ReadOnlySpan<byte>(_file, (int)Math.Min(_length, EncodingBytes)));
         Rewind();
     }
 
@@ -53,6 +58,8 @@ internal sealed unsafe class TextLineReader
         Number = 0;
     }
 
+    private byte* Start => (byte*)Unsafe.AsPointer(ref _scratch[0]);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal bool TryMove()
     {
@@ -61,30 +68,7 @@ internal sealed unsafe class TextLineReader
             return false;
         }
 
-        byte* start = _file + _at;
-        int window = (int)Math.Min(_length - _at, MaximumLine);
-        int end = new ReadOnlySpan<byte>(start, window).IndexOf((byte)'\n');
-        IsTooLong = false;
-        IsUnended = false;
-        if (end < 0)
-        {
-            end = window;
-            if (_length - _at > window)
-            {
-                IsTooLong = true;
-                SkipLine(window);
-            }
-            else
-            {
-                IsUnended = true;
-                _at = _length;
-            }
-        }
-        else
-        {
-            _at += end + 1;
-        }
-
+        RawLine(out byte* start, out int end);
         Number++;
         Columns = end;
         Quotes = 0;
@@ -92,6 +76,12 @@ internal sealed unsafe class TextLineReader
         while (end > 0 && start[end - 1] == '\r')
         {
             end--;
+        }
+
+        if (_isEncoded)
+        {
+            end = Decode(start, end);
+            start = Start;
         }
 
         if (end > 1 && (*start is (byte)'>' or (byte)'[' or (byte)'<' || (start[1] == '>' && *start == ' ')))
@@ -115,7 +105,7 @@ internal sealed unsafe class TextLineReader
     internal bool SoftenSpaces()
     {
         ReadOnlySpan<byte> line = new(Line, Length);
-        if (IsScratch || line.IndexOf("\u00a0"u8) < 0)
+        if (line.IndexOf("\u00a0"u8) < 0)
         {
             return false;
         }
@@ -130,11 +120,102 @@ internal sealed unsafe class TextLineReader
         }
 
         IsScratch = true;
-        byte* start = (byte*)Unsafe.AsPointer(ref _scratch[0]);
-        int skip = Surroundings(start, length);
-        Line = start + skip;
+        int skip = Surroundings(Start, length);
+        Line = Start + skip;
         Length = length - skip;
         return true;
+    }
+
+    /// <summary>The next bytes up to an end of line.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void RawLine(out byte* start, out int end)
+    {
+        start = _file + _at;
+        int window = (int)Math.Min(_length - _at, MaximumLine);
+        end = new ReadOnlySpan<byte>(start, window).IndexOf((byte)'\n');
+        IsTooLong = false;
+        IsUnended = false;
+        if (end >= 0)
+        {
+            _at += end + 1;
+            return;
+        }
+
+        end = window;
+        if (_length - _at > window)
+        {
+            IsTooLong = true;
+            SkipLine(window);
+        }
+        else
+        {
+            IsUnended = true;
+            _at = _length;
+        }
+    }
+
+    /// <summary>Whether this is of a mail in quoted-printable: most equals signs in it are such codes (<c>=3D</c>), or break a line.</summary>
+    private static bool IsEncoded(ReadOnlySpan<byte> start)
+    {
+        if (start.IndexOf("=3D"u8) < 0)
+        {
+            return false;
+        }
+
+        // Kernels print hexadecimal in lower case, so a code with a capital is none of their values.
+        int all = 0;
+        int codes = 0;
+        for (int at = start.IndexOf((byte)'='); at >= 0 && at + 2 < start.Length; all++)
+        {
+            byte high = start[at + 1];
+            byte low = start[at + 2];
+            bool isCode = IsCodeDigit(high) && IsCodeDigit(low) && (high >= 'A' || low >= 'A');
+            codes += isCode || high is (byte)'\n' or (byte)'\r' ? 1 : 0;
+            int next = start[(at + 1)..].IndexOf((byte)'=');
+            at = next < 0 ? -1 : at + 1 + next;
+        }
+
+        return codes > all / 2;
+    }
+
+    private static bool IsCodeDigit(byte c) => TextBytes.IsDigit(c) || c is >= (byte)'A' and <= (byte)'F';
+
+    /// <summary>Undoes quoted-printable: <c>=3D</c> is one byte, and at an equals sign in the last column the line goes on in the next.</summary>
+    private int Decode(byte* line, int end)
+    {
+        int length = 0;
+        while (true)
+        {
+            bool goesOn = false;
+            for (int at = 0; at < end && length < MaximumLine; at++)
+            {
+                int high = line[at] == '=' && at + 2 < end ? TextBytes.HexDigit(line[at + 1]) : -1;
+                int low = high < 0 ? -1 : TextBytes.HexDigit(line[at + 2]);
+                goesOn = line[at] == '=' && at + 1 == end;
+                if (low >= 0)
+                {
+                    _scratch[length++] = (byte)((high << 4) | low);
+                    at += 2;
+                }
+                else if (!goesOn)
+                {
+                    _scratch[length++] = line[at];
+                }
+            }
+
+            if (!goesOn || _at >= _length || length >= MaximumLine)
+            {
+                IsScratch = true;
+                return length;
+            }
+
+            RawLine(out line, out end);
+            Number++;
+            while (end > 0 && line[end - 1] == '\r')
+            {
+                end--;
+            }
+        }
     }
 
     /// <summary>How many bytes of quote marks, and of a log's level and time, stand before the line.</summary>

@@ -6,10 +6,11 @@ namespace Quire.Traces;
 /// <summary>One word of an event's text.</summary>
 /// <param name="Printed">The word with its equals sign, as printed.</param>
 /// <param name="IsText">Whether the value is kept as text.</param>
+/// <param name="IsName">Of a text: whether it is one also where it looks like a number.</param>
 /// <param name="IsHex">Whether bare digits are hexadecimal.</param>
 /// <param name="IsInt32">Whether a hexadecimal value is one of 32 bits with a sign.</param>
 /// <param name="Offset">Where the value stands in the event's bytes.</param>
-internal sealed record TextSlot(byte[] Printed, bool IsText, bool IsHex, bool IsInt32, int Offset);
+internal sealed record TextSlot(byte[] Printed, bool IsText, bool IsName, bool IsHex, bool IsInt32, int Offset);
 
 /// <summary>One way in which events of a kind are printed: the words, in their order, and which of them are numbers. Each is a format of its own with the kind's name.</summary>
 internal sealed class TextShape
@@ -58,7 +59,7 @@ internal sealed class TextShape
             }
 
             int offset = HeaderBytes + (at * SlotBytes);
-            slots[at] = new TextSlot(Encoding.UTF8.GetBytes(printed + "="), isText, isHex, TextNames.IsInt32(system, printed), offset);
+            slots[at] = new TextSlot(Encoding.UTF8.GetBytes(printed + "="), isText, TextNames.IsText(printed), isHex, TextNames.IsInt32(system, printed), offset);
             Field(text, isText ? "__data_loc char[]" : isUnsigned ? "unsigned long" : "long", unique, offset, isText ? 4 : 8, !isText && !isUnsigned);
             print.Append(at == 0 ? "" : " ").Append(printed).Append(isText ? "=%s" : isUnsigned ? "=0x%lx" : "=%ld");
             arguments.Append(", ").Append(isText ? $"__get_str({unique})" : $"REC->{unique}");

@@ -118,7 +118,7 @@ internal sealed unsafe partial class TextTraceInput
             return true;
         }
 
-        if (new ReadOnlySpan<byte>(line, length).IndexOf("\u00a0"u8) >= 0 && !_lines.IsScratch)
+        if (new ReadOnlySpan<byte>(line, length).IndexOf("\u00a0"u8) >= 0)
         {
             return false;
         }
@@ -273,7 +273,7 @@ internal sealed unsafe partial class TextTraceInput
             return true;
         }
 
-        if (_openColumns < WrapColumns)
+        if (_openColumns < WrapColumns || IsTask(line + start, end - start))
         {
             return false;
         }
@@ -299,7 +299,7 @@ internal sealed unsafe partial class TextTraceInput
         }
 
         int rest = TextBytes.SkipSpaces(_open, name, _openLength);
-        if (name > 1 && _open[name - 1] == ':' && IsEventName(_open, name - 1))
+        if (name > 1 && _open[name - 1] == ':' && _kinds.Of(_open, name - 1) is { } kind)
         {
             int length = name - 1;
             if (length == 12 && TextBytes.StartsWith(_open, 0, length, "kernel_stack"u8))
@@ -316,7 +316,7 @@ internal sealed unsafe partial class TextTraceInput
             }
 
             _reportSigns += _style != TextStyle.Perf && rest > name + 1 && length < 20 ? 1 : 0;
-            TakeEvent(_kinds.Of(_open, length), _open + rest, _openLength - rest);
+            TakeEvent(kind, _open + rest, _openLength - rest);
             return;
         }
 
@@ -356,10 +356,7 @@ internal sealed unsafe partial class TextTraceInput
         TextEvent added = Begin();
         if (arrow > 0)
         {
-            fixed (byte* name = "function"u8)
-            {
-                _kinds.Texts(_kinds.Of(name, 8), ("ip", 0, arrow), ("parent_ip", arrow + 3, _openLength - arrow - 3), _open, _prefix, added);
-            }
+            _kinds.Texts(_kinds.Of("function"u8), ("ip", 0, arrow), ("parent_ip", arrow + 3, _openLength - arrow - 3), _open, _prefix, added);
         }
         else
         {
@@ -416,12 +413,8 @@ internal sealed unsafe partial class TextTraceInput
         }
         else
         {
-            fixed (byte* print = "print"u8)
-            {
-                // The function stands right before the text.
-                byte* name = _open;
-                _kinds.Texts(_kinds.Of(print, 5), ("ip", 0, kind.Name.Length), ("buf", (int)(text - name), length), name, _prefix, added);
-            }
+            // The function stands where events have their names.
+            _kinds.Texts(_kinds.Of("print"u8), ("ip", 0, kind.Name.Length), ("buf", (int)(text - _open), length), _open, _prefix, added);
         }
 
         Add(added);
@@ -459,19 +452,6 @@ internal sealed unsafe partial class TextTraceInput
         }
 
         _counters.Reordered += _queue.Add(added) ? 1 : 0;
-    }
-
-    private static bool IsEventName(byte* text, int length)
-    {
-        for (int at = 0; at < length; at++)
-        {
-            if (!(TextBytes.IsName(text[at]) || text[at] is (byte)':' or (byte)'-' or (byte)'.' or (byte)'$'))
-            {
-                return false;
-            }
-        }
-
-        return !TextBytes.IsDigit(*text);
     }
 
     private static byte* Start(byte[] pinned) => (byte*)Unsafe.AsPointer(ref pinned[0]);

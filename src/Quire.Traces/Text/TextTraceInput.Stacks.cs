@@ -39,7 +39,9 @@ internal sealed unsafe partial class TextTraceInput
         }
         else if (TextBytes.IndexOf(text, rest, length, "caller=ARRAY["u8) is >= 0 and int array)
         {
-            TakeBytes(text, array + 13, length);
+            // The field has room for eight; the size says how many there are.
+            int size = TextBytes.IndexOf(text, rest, array, "size="u8) + 5;
+            TakeBytes(text, array + 13, length, size >= 5 && TextBytes.TryDecimal(text, ref size, array, out long frames) ? frames : long.MaxValue);
         }
     }
 
@@ -112,6 +114,7 @@ internal sealed unsafe partial class TextTraceInput
             return false;
         }
 
+        // Only mails have this, so it may allocate.
         string name = _symbols.NameOf(_target.LastFrame);
         byte[] whole = [.. System.Text.Encoding.UTF8.GetBytes(name), (byte)' ', .. new ReadOnlySpan<byte>(line + start, end - start)];
         fixed (byte* text = whole)
@@ -153,17 +156,18 @@ internal sealed unsafe partial class TextTraceInput
     }
 
     /// <summary>Addresses as bytes, lowest first, as trace-cmd's raw report has them.</summary>
-    private void TakeBytes(byte* text, int at, int end)
+    private void TakeBytes(byte* text, int at, int end, long frames)
     {
         ulong address = 0;
         int shift = 0;
-        while (at < end && TextBytes.TryHex(text, ref at, end, out ulong value))
+        while (at < end && frames > 0 && TextBytes.TryHex(text, ref at, end, out ulong value))
         {
             address |= (value & 0xff) << shift;
             shift += 8;
             if (shift == 64)
             {
                 _target?.AddFrame(address);
+                frames--;
                 address = 0;
                 shift = 0;
             }

@@ -45,7 +45,34 @@ internal sealed class MailMangler(int seed)
         result.Append(after);
         string whole = result.ToString().Replace("\n", end, StringComparison.Ordinal);
         whole = isHard ? whole.Replace("  ", " \u00a0", StringComparison.Ordinal) : whole;
+        if (_random.Next(5) == 0)
+        {
+            About += ", quoted-printable";
+            whole = string.Join('\n', whole.Split('\n').Select(Encode));
+        }
+
         return [.. _random.Next(3) == 0 ? Encoding.UTF8.Preamble : default, .. Encoding.UTF8.GetBytes(whole)];
+    }
+
+    /// <summary>Quoted-printable: lines of 76 characters at most, broken anywhere but within a code.</summary>
+    private static string Encode(string line)
+    {
+        StringBuilder encoded = new();
+        int columns = 0;
+        foreach (byte c in Encoding.UTF8.GetBytes(line))
+        {
+            string code = c is (byte)'=' or > 126 ? $"={c:X2}" : $"{(char)c}";
+            if (columns + code.Length > 75 && c != '\r')
+            {
+                encoded.Append("=\n");
+                columns = 0;
+            }
+
+            encoded.Append(code);
+            columns += code.Length;
+        }
+
+        return encoded.ToString();
     }
 
     /// <summary>Breaks a line at spaces; what is left goes on at the first column. Words are not broken.</summary>

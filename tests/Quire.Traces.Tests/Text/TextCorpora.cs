@@ -60,7 +60,7 @@ internal static class TextCorpora
 
     private static readonly string[] s_words =
     [
-        "\n", "=", " =>", "=> ", " => \n", "<stack trace>", "<user stack trace>", "kernel_stack: ", "CPU:1 [LOST 9999999999999999999 EVENTS]\n", "CPU:65536 [LOST EVENTS]\n", "CPU:0 [",
+        "\n", "=", "=3D", "=\n", " =>", "=> ", " => \n", "<stack trace>", "<user stack trace>", "kernel_stack: ", "CPU:1 [LOST 9999999999999999999 EVENTS]\n", "CPU:65536 [LOST EVENTS]\n", "CPU:0 [",
         "# entries-in-buffer/entries-written: 1/99999999999999999999   #P:99\n", "99999999999999999999", "-1", "0x", "0xfffffffffffffffff", "(nil)", "(____ptrval____)", "caller=ARRAY[1, 2,",
         "[FAILED TO PARSE]", " x=1 x=2 x=3", "pfn=", "\u00a0", "\ufeff", "> > > ", "[   12.345678] ", "[999999] ", "-2147483648 ", "us+: ", "ms (+", "\0", "PERF_RECORD_LOST lost ", "print: ", " <-",
     ];
@@ -78,6 +78,7 @@ internal static class TextCorpora
         dat.All.RemoveRange(60, dat.All.Count - 60);
         all["perf"] = Head(Encoding.UTF8.GetBytes(PerfScript.Of(dat, inNs: true, hasHeader: true, hasProcess: false)));
         all["mail"] = new MailMangler(3).Mangle(Encoding.UTF8.GetString(all["ftrace"]));
+        all["encoded mail"] = new MailMangler(35).Mangle(Encoding.UTF8.GetString(all["ftrace"]));
         all["latency"] = Encoding.UTF8.GetBytes("# irqsoff latency trace v1.1.5 on 6.1.0\n# latency: 355 us, #40/50, CPU#2 | (M:preempt VP:0, KP:0, SP:0 HP:0 #P:4)\n" + string.Concat(Enumerable.Range(0, 80).Select(
             static at => $"  <idle>-{at % 3}         {at % 4}d.h1. {at * 3,4}us{" +!#"[at % 4]}: page_ref_set: pfn=0x{at:x} flags=0x{at:x} count={at} mapcount=0 mapping=(null) mt=1 val={at}\n"
                 + (at % 2 == 0 ? $"  <idle>-{at % 3}         {at % 4}d.h1. {at * 3,4}us : <stack trace>\n => one\n => two+0x1/0x2 [mod]\n => three <ffffffff8112a03d>\n" : ""))));

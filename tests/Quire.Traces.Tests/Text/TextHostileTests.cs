@@ -88,11 +88,26 @@ public sealed class TextHostileTests : IDisposable
         Assert.InRange(text["events_of_too_many_forms"], 3_000, 12_000);
     }
 
-    [Fact]
-    public void An_event_costs_no_memory_once_the_reader_is_warm()
+    [Theory]
+    [InlineData("ftrace")]
+    [InlineData("ftrace without stacks")]
+    [InlineData("pipe")]
+    [InlineData("trace-cmd")]
+    [InlineData("perf")]
+    [InlineData("latency")]
+    [InlineData("odd")]
+    public void An_event_costs_no_memory_once_the_reader_is_warm(string dialect)
     {
+        byte[] once = dialect != "odd" ? TextCorpora.All[dialect] : Encoding.UTF8.GetBytes("""
+            guest:              sh-1      [000] .....     1.000001: sched_switch: prev_comm=a b prev_pid=1 prev_state=S ==> next_comm=c next_pid=2
+            guest:              sh-1      [000] .....     1.000002: words: nothing but words
+                                sh-2      [001] .....     1.000002: page_ref_set: pfn=0x1 mapping=          (null) val=1
+                                sh-1      [000] .....     1.000003: tracing_mark_write: hello
+                              a b-3       [001] .....     1.000004: schedule <-do_exit
+
+            """);
         string file = Path.Combine(_folder.FullName, "x");
-        File.WriteAllBytes(file, KernelSamples.Unpack("s2-vmsplice-pipe", "trace.txt.gz"));
+        File.WriteAllBytes(file, [.. Enumerable.Repeat(once, dialect == "odd" ? 2000 : 200).SelectMany(static bytes => bytes)]);
         using TraceInput input = TraceInput.Open(file);
         while (input.TryRead(out _))
         {
@@ -108,7 +123,9 @@ public sealed class TextHostileTests : IDisposable
         }
 
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.True(allocated < 1000, $"{allocated} bytes for {events} events");
+
+        // Events that wait are used again, and may grow once more; 4 bytes an event are no allocation an event.
+        Assert.True(events >= 2000 && allocated < events * 4L, $"{allocated} bytes for {events} events");
     }
 
     private bool Try(byte[] bytes, string what)

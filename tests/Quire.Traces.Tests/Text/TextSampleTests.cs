@@ -50,6 +50,67 @@ public sealed class TextSampleTests
         Assert.Equal(0, text["bad_lines"] + text["lines_not_of_the_trace"]);
     }
 
+    [Theory]
+    [InlineData("-R")]
+    [InlineData("-N")]
+    public void A_report_without_the_kernels_formats_has_numbers_for_all_fields_and_as_many_frames_as_it_prints(string option)
+    {
+        TraceCmd.SkipWhereMissing();
+        string path = KernelSamples.PathOf("s2-vmsplice-pipe", "trace.dat");
+        TextEvents dat = TextEvents.Of(path);
+        TextEvents text = TextEvents.OfText(TraceCmd.Run("report", option, "-i", path));
+        Assert.Equal(dat.All.Count, text.All.Count);
+        Assert.Equal(0, text["bad_lines"] + text["lines_not_of_the_trace"] + text[TraceCounter.StackAlone]);
+        for (int at = 0; at < dat.All.Count; at++)
+        {
+            SeenEvent expected = dat.All[at];
+            SeenEvent found = text.All[at];
+            string about = $"\n{expected.Text}\n{found.Text}";
+            Assert.True((expected.Name, expected.Cpu, expected.Pid) == (found.Name, found.Cpu, found.Pid), about);
+
+            // Eight are printed, which is what the format has room for; without plugins also where there are fewer.
+            int frames = Math.Min(8, expected.Stack.Length);
+            Assert.True(found.Stack.Length == frames || (option == "-N" && found.Stack.Length > frames), about);
+            Assert.True(option == "-R" ? expected.Addresses.Take(frames).SequenceEqual(found.Addresses) : expected.Stack.Take(frames).SequenceEqual(found.Stack.Take(frames)), about);
+            foreach ((string name, object value) in expected.Fields.Where(pair => option == "-R" && pair.Value is not string && pair.Key != "ip"))
+            {
+                Assert.True(Number(value) == Number(found.Fields[name]) || Number(value) == (int)Number(found.Fields[name]), name + about);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("s2-vmsplice-pipe", "trace.txt.gz")]
+    [InlineData("s2-vmsplice-pipe", "trace-cmd-report.txt.gz")]
+    [InlineData("s8-lost-events", "trace_pipe.txt.gz")]
+    public void A_text_made_a_trace_dat_is_the_same_trace(string scenario, string file)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("quire-text-dat-");
+        try
+        {
+            string text = Path.Combine(folder.FullName, "x.txt");
+            string dat = Path.Combine(folder.FullName, "x.dat");
+            File.WriteAllBytes(text, KernelSamples.Unpack(scenario, file));
+            using (TraceInput input = TraceInput.Open(text))
+            {
+                TraceConvert.ToTraceDat(input, dat);
+            }
+
+            TextEvents expected = TextEvents.Of(text);
+            TextEvents found = TextEvents.Of(dat);
+            Assert.Equal(expected.All.Count, found.All.Count);
+            Assert.Equal(expected[TraceCounter.Lost], found[TraceCounter.Lost]);
+            foreach (int cpu in expected.All.Select(static seen => seen.Cpu).Distinct())
+            {
+                Assert.Equal(expected.All.Where(seen => seen.Cpu == cpu).Select(static seen => seen.Text), found.All.Where(seen => seen.Cpu == cpu).Select(static seen => seen.Text));
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public void The_losses_of_a_pipe_stand_before_the_events_that_follow_them()
     {
