@@ -8,7 +8,7 @@ internal static class BusyPages
 
     internal static BusyPageReport Of(in BlockingPage block, KernelAttempt attempt, KernelPass pass)
     {
-        PageSight sight = block.Sight;
+        PageSight sight = SightOf(block, pass);
         if (sight.Count < 0 || !pass.Lives.TryLife(block.Pfn, block.Life, out KernelPage page, out long? ended))
         {
             return Unseen(block);
@@ -41,6 +41,19 @@ internal static class BusyPages
             Ranges = block.Ranges,
             ClearNs = Clear(holders, unattributed, ended),
         };
+    }
+
+    // With as many references as it may have when it was isolated, it can have had one too many when another task put one meanwhile.
+    private static PageSight SightOf(in BlockingPage block, KernelPass pass)
+    {
+        PageSight sight = block.Sight;
+        if (block.Meanwhile.Count <= 0 || sight.Count < 0 || sight.FreezeExpected > 0)
+        {
+            return sight;
+        }
+
+        PageExpectation shown = pass.Expectations.Of(sight.Look, sight.Mapcount, 0);
+        return shown.IsKnown && sight.Count <= shown.Sum + sight.Own ? block.Meanwhile : sight;
     }
 
     private static BusyPageReport Unseen(in BlockingPage block) => new()
@@ -81,9 +94,10 @@ internal static class BusyPages
         int candidates = others.Sum(static holding => holding.References);
         double share = candidates > surplus ? (double)surplus / candidates : 1;
         Add(others, share);
+        Add([.. held.Where(static holding => holding.IsLate).OrderByDescending(static holding => holding.Confidence)], 1);
         if (rest > 0 && !page.IsMidLife)
         {
-            Add([.. held.Where(static holding => holding.IsStructural).OrderByDescending(static holding => holding.Acquired)], OwnShare);
+            Add([.. held.Where(static holding => holding.IsStructural && !holding.IsLate).OrderByDescending(static holding => holding.Acquired)], OwnShare);
         }
 
         return [.. chosen.OrderBy(static holder => holder.AcquiredNs ?? long.MinValue).ThenBy(static holder => holder.Site, StringComparer.Ordinal)];

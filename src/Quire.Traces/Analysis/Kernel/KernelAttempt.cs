@@ -51,6 +51,9 @@ internal struct TouchedPage
     /// <summary>The step at which it was isolated.</summary>
     internal long Step;
     internal PageSight Sight;
+
+    /// <summary>What it was just before another task put a reference meanwhile; count 0: none did.</summary>
+    internal PageSight Meanwhile;
 }
 
 /// <summary>What an allocation saw of a page when it wanted to move it.</summary>
@@ -79,6 +82,9 @@ internal struct BlockingPage
     /// <summary>The life of the page in <see cref="PageLifetimes"/>; 0: nothing is known of it.</summary>
     internal int Life;
     internal PageSight Sight;
+
+    /// <summary>As <see cref="TouchedPage.Meanwhile"/>.</summary>
+    internal PageSight Meanwhile;
 
     /// <summary>Ranges that it stood in the way of.</summary>
     internal int Ranges;

@@ -88,9 +88,9 @@ internal sealed class KernelAttempts : AttemptTracker
         _last = read.Time;
         if (!TryOpen(read.Pid, out ContiguousAttempt? open))
         {
-            if (HasOpen && page < 0 && read.Op == RefOp.Put)
+            if (HasOpen && read.Op == RefOp.Put)
             {
-                Gone(read.Pfn);
+                Meanwhile(read, page);
             }
 
             if (read.Stack == 0 || !_meanings[read.Stack].IsContiguous || read.Op is not (RefOp.Take or RefOp.Freeze or RefOp.FreezeFailed))
@@ -312,6 +312,27 @@ internal sealed class KernelAttempts : AttemptTracker
         MigrateType = read.MigrateType,
     };
 
+    // Another task puts a reference on a page that an allocation has isolated.
+    private void Meanwhile(in RefEvent read, int page)
+    {
+        if (page < 0)
+        {
+            Gone(read.Pfn);
+            return;
+        }
+
+        foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>())
+        {
+            if (attempt.Touched.TryGetValue(read.Pfn, out TouchedPage touched) && touched.Own > 0)
+            {
+                touched.Meanwhile = Sight(read, touched.Own, 0);
+                touched.Meanwhile.Count -= read.Value;
+                touched.Meanwhile.Time--;
+                attempt.Touched[read.Pfn] = touched;
+            }
+        }
+    }
+
     private void Gone(ulong pfn)
     {
         foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>())
@@ -430,7 +451,7 @@ internal sealed class KernelAttempts : AttemptTracker
             highest = Math.Max(highest, pfn);
             if (!touched.IsGone && pfn >= (named ?? 0) && _lives.Find(pfn) >= 0)
             {
-                Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: pfn == named);
+                Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: pfn == named, touched.Meanwhile);
             }
         }
 
@@ -484,7 +505,7 @@ internal sealed class KernelAttempts : AttemptTracker
         return new PageSight { Time = time, Count = page.Count, Look = page.Look, Mapcount = page.Mapcount, MigrateType = page.MigrateType };
     }
 
-    private void Block(KernelAttempt attempt, ulong pfn, PageSight sight, bool isTouched, bool isSkipped, bool isNamed)
+    private void Block(KernelAttempt attempt, ulong pfn, PageSight sight, bool isTouched, bool isSkipped, bool isNamed, PageSight meanwhile = default)
     {
         bool isKnown = attempt.Blocking.TryGetValue(pfn, out BlockingPage block);
         if (!isKnown && attempt.Blocking.Count >= PagesLimit)
@@ -502,6 +523,7 @@ internal sealed class KernelAttempts : AttemptTracker
 
         block.Pfn = pfn;
         block.Sight = isTouched || !block.IsTouched ? sight : block.Sight;
+        block.Meanwhile = isTouched ? meanwhile : block.Meanwhile;
         block.Ranges++;
         block.IsTouched |= isTouched;
         block.IsSkipped = isTouched ? isSkipped : block.IsSkipped;

@@ -23,6 +23,9 @@ internal struct KernelHolding
     /// <summary>The page has it by what it is: it blocks nothing. By its stack, or because the page's mappings or content show it.</summary>
     internal bool IsStructural;
 
+    /// <summary>It was the page's own, a mapping's say, and was put later than what it stood for went: it blocked meanwhile.</summary>
+    internal bool IsLate;
+
     /// <summary>It ended with the page, and no put was left for it: the trace lacks one, or a pairing is wrong.</summary>
     internal bool EndedWithPage;
 

@@ -297,8 +297,9 @@ internal sealed class RefSettlement
                 PutStack = entry.Stack,
                 PutPid = entry.Pid,
                 Confidence = BothSay(open.Survival, likelihood),
-                Match = open.Match,
+                Match = IsLate(open.IsStructural, put) ? put.Match : open.Match,
                 IsStructural = open.IsStructural,
+                IsLate = IsLate(open.IsStructural, put),
             });
             if (_teaches && !isUnseen && (isAlone || likelihood >= Certain))
             {
@@ -335,8 +336,9 @@ internal sealed class RefSettlement
             _evidence.Learn(PairingEvidence.Before, entry.Stack);
         }
 
+        bool isLate = IsLate(isStructural: true, put);
         bool isStructural = put.Match.Class.IsStructural || put.IsOwed || _meanings[put.Stack].IsContiguous || (put.Match.Class.Name == StackMeanings.UnknownClass && put.Surplus >= 0);
-        if (!isStructural)
+        if (!isStructural || isLate)
         {
             _done.Add(new KernelHolding
             {
@@ -346,9 +348,15 @@ internal sealed class RefSettlement
                 PutPid = entry.Pid,
                 Confidence = likelihood,
                 Match = put.Match,
+                IsStructural = isLate,
+                IsLate = isLate,
             });
         }
     }
+
+    // The mapping or content was gone before its reference: a batch held it.
+    private static bool IsLate(bool isStructural, in OpenPut put) =>
+        isStructural && put.IsOwed && !put.Match.Class.IsStructural && put.Match.Class.Name != StackMeanings.UnknownClass;
 
     // Structural references that would be left over if the put is not one of them: above 0 the page no longer shows as much as it has, so it was; below 0 it would have too few afterwards,
     // so it was not. Null where the page does not show what it has.
