@@ -35,8 +35,9 @@ internal static class AttemptText
         }
     }
 
+    // With a sign between that no name has.
     private static string Gist(BusyPageReport page) =>
-        $"{page.Reason} {page.Count} {page.Expected} {page.Class} {page.Unattributed} {page.Flags} {string.Join(',', page.Holders.Select(static holder => $"{holder.Site} {holder.Task} {holder.References} {holder.Class} {holder.ReleasedNs is null}"))}";
+        $"{page.Reason}\0{page.Count}\0{page.Expected}\0{page.Class}\0{page.Unattributed}\0{page.Flags}\0{page.Holders.Count}\0{string.Join('\0', page.Holders.Select(static holder => $"{holder.Site}\0{holder.Task}\0{holder.References}\0{holder.Class}\0{holder.ReleasedNs is null}"))}";
 
     private static void Page(TextWriter output, AttemptReport attempt, BusyPageReport[] group, bool all)
     {
