@@ -22,11 +22,15 @@ internal sealed partial class PageFlagLayout
     private readonly (ulong Bit, PageFlags Flag)[] _asked;
     private readonly ulong _ownerPrivate;
 
-    private PageFlagLayout(PageFlagEra? era, IReadOnlyDictionary<string, int> bits, IReadOnlyList<string> print)
+    /// <summary>The bits that are flags: above them the word has the page's zone, node and last CPU, which events carry along.</summary>
+    private readonly ulong _mask;
+
+    private PageFlagLayout(PageFlagEra? era, IReadOnlyDictionary<string, int> bits, IReadOnlyList<string> print, int count)
     {
         Era = era;
         _bits = new Dictionary<string, int>(bits, StringComparer.Ordinal);
         _print = [.. print];
+        _mask = count is > 0 and < 64 ? (1UL << count) - 1 : bits.Values.Aggregate(0UL, static (mask, bit) => mask | 1UL << bit);
         _asked = [.. s_asked.Where(one => bits.ContainsKey(one.Name)).Select(one => (1UL << bits[one.Name], one.Flag))];
         _ownerPrivate = bits.ContainsKey("swapcache") || !bits.TryGetValue("owner_priv_1", out int bit) ? 0 : 1UL << bit;
     }
@@ -65,7 +69,7 @@ internal sealed partial class PageFlagLayout
 
         if (listed.Count > 0 && said.Count == listed.Count)
         {
-            return new PageFlagLayout(null, said, listed);
+            return new PageFlagLayout(null, said, listed, count);
         }
 
         int? version = Version(uname);
@@ -101,10 +105,10 @@ internal sealed partial class PageFlagLayout
     /// <summary>The bit of a flag, by the name that the kernel's events print.</summary>
     internal bool TryBit(string name, out int bit) => _bits.TryGetValue(name, out bit);
 
-    /// <summary>Flags as the kernel's events print them: <c>uptodate|lru</c>; without any, <c>none</c>; bits without a name as a number behind the names.</summary>
+    /// <summary>Flags as the kernel's events print them: <c>uptodate|lru</c>; without any, <c>none</c>; flags without a name as a number behind the names.</summary>
     internal string Describe(ulong flags)
     {
-        ulong rest = flags;
+        ulong rest = flags & _mask;
         List<string> names = [];
         foreach (string name in _print)
         {
@@ -191,7 +195,7 @@ internal sealed partial class PageFlagLayout
         }
 
         // Flags that the kernel has and does not name stand behind the others as far as anybody knows: the names hold. More names than flags: this is not the kernel's era.
-        return bits.Count > 64 || (count > 0 && bits.Count > count) ? null : new PageFlagLayout(era, bits, listed.Count == 0 ? [.. bits.Keys] : [.. listed.Where(bits.ContainsKey)]);
+        return bits.Count > 64 || (count > 0 && bits.Count > count) ? null : new PageFlagLayout(era, bits, listed.Count == 0 ? [.. bits.Keys] : [.. listed.Where(bits.ContainsKey)], count);
     }
 
     [GeneratedRegex("""\{\s*(?:\(?\s*1UL\s*<<\s*\(?\s*(?:PG_\w+|(?<bit>\d+))\s*\)?\s*\)?)\s*,\s*"(?<name>\w+)"\s*\}""", RegexOptions.CultureInvariant, 1000)]

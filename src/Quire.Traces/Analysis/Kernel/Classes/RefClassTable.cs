@@ -37,7 +37,7 @@ internal static class RefClassTable
             "exit-batch"),
         new("fork", true, "a mapping that fork made",
             "Nothing where the page is mapped as often as it is held; while a fork runs, the reference is there an instant before the mapping: retry.",
-            "mapping", "exit-batch", "isolation"),
+            "mapping", "exit-batch", "page-fault", "isolation", "migration", "exit"),
         new("exit", false, "a process that ends",
             "Retry after the process has ended; see what keeps it if it does not.",
             "exit", "exit-batch"),

@@ -19,7 +19,7 @@ internal static partial class RefRuleTable
 
     private static RefRule[] InOut =>
     [
-        RefRule.Of("vmsplice", "pipe", Take, "sys_vmsplice vmsplice_to_pipe iter_to_pipe get_iovec_page_array vmsplice_type do_vmsplice", "fs/splice.c vmsplice_to_pipe(), iter_to_pipe()"),
+        RefRule.Of("vmsplice", "pipe", null, "sys_vmsplice vmsplice_to_pipe iter_to_pipe get_iovec_page_array vmsplice_type do_vmsplice", "fs/splice.c vmsplice_to_pipe(), iter_to_pipe()"),
         RefRule.Of("splice-file", "pipe", Take, "splice_folio_into_pipe shmem_file_splice_read filemap_splice_read copy_page_to_iter_pipe __generic_file_splice_read spd_fill_page",
             "mm/filemap.c splice_folio_into_pipe(); lib/iov_iter.c copy_page_to_iter_pipe() before Linux 6.5"),
         RefRule.Of("splice-copy", "pipe", Take, "copy_page_to_iter* copy_folio_to_iter pipe_get_pages push_pipe append_pipe",
@@ -31,14 +31,16 @@ internal static partial class RefRuleTable
             + "iter_file_splice_write page_cache_pipe_buf_try_steal user_page_pipe_buf_try_steal spd_release_page sock_spd_release",
             "fs/splice.c page_cache_pipe_buf_release(), fs/pipe.c pipe_read()"),
         RefRule.Of("pipe-own", "pipe", Take, "pipe_write", "fs/pipe.c pipe_write(): a page of the pipe's own"),
-        RefRule.Of("aio-direct", "async-io", Take, DirectPath, "block/bio.c bio_iov_iter_get_pages(), of an io_uring or aio request", AsyncCall),
-        RefRule.Of("direct", "direct-io", Take, DirectPath, "block/bio.c bio_iov_iter_get_pages(), fs/iomap/direct-io.c, fs/direct-io.c dio_refill_pages(), fs/fuse/file.c fuse_get_user_pages(), fs/nfs/direct.c"),
+        RefRule.Of("aio-direct", "async-io", null, DirectPath, "block/bio.c bio_iov_iter_get_pages(), of an io_uring or aio request", AsyncCall),
+        RefRule.Of("direct", "direct-io", null, DirectPath, "block/bio.c bio_iov_iter_get_pages(), fs/iomap/direct-io.c, fs/direct-io.c dio_refill_pages(), fs/fuse/file.c fuse_get_user_pages(), fs/nfs/direct.c"),
         RefRule.Of("aio-complete", "async-io", Put, "blkdev_bio_end_io_async dio_bio_end_aio dio_aio_complete_work iomap_dio_complete_work fuse_aio_complete* nfs_direct_complete",
             "block/fops.c blkdev_bio_end_io_async(), fs/direct-io.c dio_bio_end_aio()"),
+        RefRule.Of("aio-release", "async-io", Put, "bio_release_pages __bio_release_pages bio_check_pages_dirty dio_bio_complete", "block/bio.c __bio_release_pages(), at the end of an asynchronous request",
+            under: "blkdev_bio_end_io_async dio_bio_end_aio dio_aio_complete_work iomap_dio_complete_work"),
         RefRule.Of("direct-complete", "direct-io", Put,
             "bio_release_pages __bio_release_pages bio_check_pages_dirty bio_dirty_fn bio_set_pages_dirty bio_unmap_user bio_release_page bio_uncopy_user __bio_unmap_user blk_rq_unmap_user dio_bio_complete dio_bio_end_io dio_cleanup dio_unpin_page "
-            + "dio_complete iomap_dio_bio_end_io iomap_dio_submit_bio blkdev_bio_end_io blkdev_bio_end_io_simple blkdev_direct_IO __blkdev_direct_IO* do_blockdev_direct_IO __blockdev_direct_IO __iomap_dio_rw iomap_dio_rw iomap_dio_bio_iter fuse_release_user_pages fuse_direct_io nfs_direct_release_pages "
-            + "nfs_direct_read_completion nfs_direct_write_completion cifs_uncached_writedata_release cifs_uncached_readdata_release put_bvecs bio_integrity_unmap_user bio_integrity_unpin_bvec p9_release_pages vhost_scsi_release_cmd* bio_iov_iter_get_pages",
+            + "dio_complete iomap_dio_bio_end_io iomap_dio_submit_bio blkdev_bio_end_io blkdev_bio_end_io_simple fuse_release_user_pages nfs_direct_release_pages "
+            + "nfs_direct_read_completion nfs_direct_write_completion cifs_uncached_writedata_release cifs_uncached_readdata_release put_bvecs bio_integrity_unmap_user bio_integrity_unpin_bvec p9_release_pages vhost_scsi_release_cmd*",
             "block/bio.c __bio_release_pages(), bio_dirty_fn(); fs/direct-io.c dio_bio_complete()"),
         RefRule.Of("aio-ring", "async-io", null, "aio_setup_ring aio_private_file aio_free_ring aio_migratepage aio_migrate_folio ioctx_alloc free_ioctx", "fs/aio.c aio_setup_ring(): the ring's own pages",
             advice: "It is the ring of an aio context, which lives until io_destroy or the process's end; its pages migrate by themselves since Linux 3.12, except while a completion is written: retry."),

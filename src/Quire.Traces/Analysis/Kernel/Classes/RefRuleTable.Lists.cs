@@ -38,9 +38,12 @@ internal static partial class RefRuleTable
         RefRule.Of("compaction", "other-isolation", null, "isolate_migratepages_block isolate_migratepages compact_zone compact_zone_order kcompactd_do_work release_freepages",
             "mm/compaction.c isolate_migratepages(), of kcompactd or direct compaction"),
         RefRule.Of("longterm-migrate", "migration", null,
-            "collect_longterm_unpinnable_folios collect_longterm_unpinnable_pages check_and_migrate_movable_pages check_and_migrate_cma_pages check_and_migrate_movable_folios migrate_longterm_unpinnable_* __gup_longterm_locked",
+            "collect_longterm_unpinnable_folios collect_longterm_unpinnable_pages check_and_migrate_movable_pages check_and_migrate_cma_pages check_and_migrate_movable_folios check_and_migrate_movable_pages_or_folios migrate_longterm_unpinnable_* __gup_longterm_locked",
             "mm/gup.c collect_longterm_unpinnable_folios(): a long-term pin moves the page out first",
             via: "folio_isolate_lru isolate_lru_page isolate_hugetlb isolate_huge_page folio_isolate_hugetlb putback_movable_pages folio_add_lru"),
+        RefRule.Of("longterm-unpin", "long-term-pin", Put,
+            "collect_longterm_unpinnable_folios check_and_migrate_movable_pages check_and_migrate_cma_pages check_and_migrate_movable_folios check_and_migrate_movable_pages_or_folios migrate_longterm_unpinnable_*",
+            "mm/gup.c migrate_longterm_unpinnable_folios(): a long-term pin lets go of what it will move out first"),
         RefRule.Of("reclaim", "reclaim", null,
             "shrink_folio_list shrink_page_list isolate_lru_folios isolate_lru_pages shrink_inactive_list shrink_active_list shrink_lruvec shrink_node* shrink_zone* evict_folios isolate_folios scan_folios isolate_folio "
             + "try_to_shrink_lruvec reclaim_pages reclaim_folio_list move_folios_to_lru move_pages_to_lru putback_inactive_pages move_active_pages_to_lru kswapd balance_pgdat try_to_free_pages lru_gen_*",

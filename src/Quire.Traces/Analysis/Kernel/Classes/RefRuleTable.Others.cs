@@ -36,11 +36,11 @@ internal static partial class RefRuleTable
     private static RefRule[] Generic =>
     [
         RefRule.Of("isolate-lru", "other-isolation", null, "folio_isolate_lru isolate_lru_page isolate_hugetlb isolate_huge_page folio_isolate_hugetlb isolate_movable_page isolate_movable_ops_page", "mm/vmscan.c folio_isolate_lru()", strength: Weak),
-        RefRule.Of("gup", ShortPinName, Take,
+        RefRule.Of("gup", ShortPinName, null,
             "internal_get_user_pages_fast gup_fast_fallback gup_fast gup_fast_pte_range gup_fast_pmd_leaf gup_fast_pud_leaf gup_pgd_range gup_pud_range gup_pmd_range gup_pte_range gup_huge_pmd gup_huge_pud __gup_device_* get_user_pages* __get_user_pages* __get_user_pages_fast pin_user_pages* __gup_longterm_locked "
             + "follow_page follow_page_mask follow_page_pte follow_pmd_mask follow_trans_huge_pmd follow_huge_pmd follow_huge_pud follow_hugetlb_page hugetlb_follow_page_mask follow_devmap_* iov_iter_get_pages* __iov_iter_get_pages_alloc iov_iter_extract_pages iov_iter_extract_user_pages iov_iter_get_pages_alloc* get_user_page_fast_only",
             "mm/gup.c try_grab_folio()", strength: Weak),
-        RefRule.Of("gup-end", ShortPinName, Put, "unpin_user_page* unpin_user_folio* unpin_folio* put_user_page* gup_put_folio", "mm/gup.c gup_put_folio()", strength: Weak),
+        RefRule.Of("gup-end", ShortPinName, Put, "unpin_user_page* unpin_user_folio* unpin_folio* put_user_page*", "mm/gup.c gup_put_folio()", strength: Weak),
         RefRule.Of("process-end", "exit", Put, "do_exit do_group_exit exit_mmap exit_mm __mmput mmput begin_new_exec __fput fput task_work_run flush_old_exec exit_files", "kernel/exit.c do_exit()", strength: Weak),
     ];
 }

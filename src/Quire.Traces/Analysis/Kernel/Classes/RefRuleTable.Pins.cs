@@ -5,7 +5,7 @@ internal static partial class RefRuleTable
 {
     private static RefRule[] Pins =>
     [
-        RefRule.Of("io-uring-buffers", "long-term-pin", Take,
+        RefRule.Of("io-uring-buffers", "long-term-pin", null,
             "io_sqe_buffer_register io_sqe_buffers_register io_pin_pages io_pin_pbuf_ring io_register_pbuf_ring io_register_rsrc io_region_pin_pages io_create_region* __io_sqe_buffers_update sys_io_uring_register __io_uring_register",
             "io_uring/rsrc.c io_sqe_buffer_register(), io_uring/memmap.c io_pin_pages() (FOLL_LONGTERM)"),
         RefRule.Of("io-uring-buffers-end", "long-term-pin", Put, "io_buffer_unmap io_sqe_buffers_unregister __io_sqe_buffers_unregister io_rsrc_put_work io_rsrc_node_ref_zero io_free_rsrc_node io_release_ubuf io_pages_free io_free_region io_unregister_pbuf_ring io_put_bl",
