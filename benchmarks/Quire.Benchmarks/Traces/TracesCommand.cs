@@ -84,7 +84,7 @@ internal static class TracesCommand
             {
                 blame.Add(MeasuredProcess.Run(quire, "blame", file));
                 stat.Add(MeasuredProcess.Run(quire, "stat", file));
-                if (round < 3)
+                if (round < (size == Large ? 1 : 3))
                 {
                     report.Add(MeasuredProcess.Run(traceCmd, "report", "-i", file));
                 }
