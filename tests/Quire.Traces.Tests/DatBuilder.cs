@@ -10,6 +10,7 @@ namespace Quire.Traces.Tests;
 internal sealed class DatBuilder(bool isBigEndian, int wordBytes, int pageBytes = 4096)
 {
     private readonly List<(int Id, byte[] Data)> _options = [];
+    private Func<byte[], byte[]> _pack = Zlib;
 
     internal bool IsBigEndian => isBigEndian;
 
@@ -173,12 +174,13 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes, int pageBytes 
         return [.. file];
     }
 
-    /// <summary>A version 7 file; packed with zlib where <paramref name="chunkPages"/> says how many pages a chunk has.</summary>
-    internal byte[] ToVersion7(int chunkPages = 0)
+    /// <summary>A version 7 file; packed, with zlib or in the way given, where <paramref name="chunkPages"/> says how many pages a chunk has.</summary>
+    internal byte[] ToVersion7(int chunkPages = 0, string codec = "zlib", Func<byte[], byte[]>? pack = null)
     {
+        _pack = pack ?? Zlib;
         List<byte> file = [0x17, 0x08, 0x44, .. "tracing7\0"u8, (byte)(isBigEndian ? 1 : 0), (byte)wordBytes];
         U32(file, (uint)pageBytes);
-        file.AddRange(chunkPages > 0 ? "zlib\01.2.13\0"u8 : "none\0\0"u8);
+        file.AddRange(chunkPages > 0 ? Encoding.ASCII.GetBytes(codec + "\01.2.13\0") : "none\0\0"u8.ToArray());
         int options = file.Count;
         U64(file, 0);
         List<byte> list = [];
@@ -268,13 +270,19 @@ internal sealed class DatBuilder(bool isBigEndian, int wordBytes, int pageBytes 
 
     internal byte[] Packed(byte[] bytes)
     {
+        byte[] packed = _pack(bytes);
+        return [.. Number(4, (ulong)packed.Length), .. Number(4, (ulong)bytes.Length), .. packed];
+    }
+
+    private static byte[] Zlib(byte[] bytes)
+    {
         using MemoryStream packed = new();
         using (ZLibStream zlib = new(packed, CompressionLevel.Fastest))
         {
             zlib.Write(bytes);
         }
 
-        return [.. Number(4, (ulong)packed.ToArray().Length), .. Number(4, (ulong)bytes.Length), .. packed.ToArray()];
+        return packed.ToArray();
     }
 
     private void Section(List<byte> file, int id, byte[] bytes, bool isPacked)

@@ -6,7 +6,7 @@ namespace Quire.Benchmarks.Traces;
 /// <summary><c>traces</c>: <c>quire blame</c> and <c>trace-cmd report</c> on large traces, side by side, as whole processes.</summary>
 internal static class TracesCommand
 {
-    public const string Usage = "traces [--quick] [--large] [--quire PROGRAM] [TRACE.DAT]";
+    public const string Usage = "traces [--quick] [--large] [--quire PROGRAM] [--keep FOLDER] [TRACE.DAT]";
 
     private const long Quick = 20L << 20;
     private const long Usual = 200L << 20;
@@ -20,6 +20,7 @@ internal static class TracesCommand
     {
         string? quire = null;
         string? sample = null;
+        string? keep = null;
         long size = Usual;
         for (int at = 0; at < arguments.Length; at++)
         {
@@ -33,6 +34,9 @@ internal static class TracesCommand
                     break;
                 case "--quire" when at + 1 < arguments.Length:
                     quire = arguments[++at];
+                    break;
+                case "--keep" when at + 1 < arguments.Length && Directory.Exists(arguments[at + 1]):
+                    keep = arguments[++at];
                     break;
                 case string path when sample is null && File.Exists(path):
                     sample = path;
@@ -62,8 +66,8 @@ internal static class TracesCommand
             return 2;
         }
 
-        string unpacked = Path.Combine(folder.Path, "large6.dat");
-        string packed = Path.Combine(folder.Path, "large7.dat");
+        string unpacked = Path.Combine(keep ?? folder.Path, "large6.dat");
+        string packed = Path.Combine(keep ?? folder.Path, "large7.dat");
         int times = LargeTrace.Repeat(plain, unpacked, size);
         MeasuredProcess.Run(traceCmd, "convert", "-i", unpacked, "--file-version", "7", "--compression", "zstd", "-o", packed);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"quire: {quire}"));
@@ -80,7 +84,7 @@ internal static class TracesCommand
             {
                 blame.Add(MeasuredProcess.Run(quire, "blame", file));
                 stat.Add(MeasuredProcess.Run(quire, "stat", file));
-                if (round < 3)
+                if (round < (size == Large ? 1 : 3))
                 {
                     report.Add(MeasuredProcess.Run(traceCmd, "report", "-i", file));
                 }

@@ -8,7 +8,8 @@ internal sealed class TextCache
     private const int Slots = 1 << 14;
     private const int MaximumLength = 256;
 
-    private readonly (byte[] Bytes, string Text)[] _slots = new (byte[], string)[Slots];
+    /// <summary>Made with the first text: most inputs are opened for numbers alone, and it is large.</summary>
+    private (byte[] Bytes, string Text)[]? _slots;
 
     internal string Of(ReadOnlySpan<byte> bytes)
     {
@@ -24,6 +25,7 @@ internal sealed class TextCache
 
         HashCode hash = default;
         hash.AddBytes(bytes);
+        _slots ??= new (byte[], string)[Slots];
         ref (byte[] Bytes, string Text) slot = ref _slots[hash.ToHashCode() & (Slots - 1)];
         if (slot.Text is null || !bytes.SequenceEqual(slot.Bytes))
         {

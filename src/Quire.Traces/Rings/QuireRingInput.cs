@@ -65,7 +65,7 @@ internal sealed unsafe class QuireRingInput : TraceInput
         if (_dictionary.Formats.Count == 0 && _dictionary.Damaged > 0)
         {
             // Every event would be of unknown kind, and "nothing is held" the answer.
-            throw new TraceFormatException(map.Path, -1, "not one format text of the recording's events can be understood.");
+            throw new TraceFormatException(map.Path, RingLayout.HeaderBytes, "not one format text of the recording's events can be understood.");
         }
 
         Damaged(_dictionary.Damaged);

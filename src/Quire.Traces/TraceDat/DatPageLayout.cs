@@ -55,7 +55,16 @@ internal readonly record struct DatPageLayout(int Timestamp, int Commit, int Lon
                 continue;
             }
 
-            TraceField field = TraceEventFormat.ParseField("header_page", "", line.AsSpan().Trim());
+            TraceField field;
+            try
+            {
+                field = TraceEventFormat.ParseField("ring buffer", "header_page", line.AsSpan().Trim());
+            }
+            catch (TraceFormatException refused)
+            {
+                throw new TraceFormatException(file, place, refused.What, refused);
+            }
+
             switch (field.Name)
             {
                 case "timestamp":
