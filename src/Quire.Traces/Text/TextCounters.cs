@@ -17,6 +17,7 @@ internal sealed class TextCounters(TraceQuality quality)
     private readonly TraceCounter _backwards = quality.Counter(TraceCounter.TimeBackwards, TraceDoubt.Damage, "Events whose time lies before that of the event before.");
     private readonly TraceCounter _reordered = quality.Counter("events_reordered", TraceDoubt.Note, "Events of one CPU that stood a little behind later ones of another, and were put right.");
     private readonly TraceCounter _userStacks = quality.Counter("user_stacks_skipped", TraceDoubt.Note, "Stacks of user space, which are not read.");
+    private readonly TraceCounter _stacksNotPrinted = quality.Counter("stacks_not_printed", TraceDoubt.Note, "Stacks that were recorded, and that the kernel could not print in the form it was asked for.");
     private readonly TraceCounter _notParsed = quality.Counter("events_printed_raw", TraceDoubt.Note, "Events that the tool could not print as the kernel does, and whose raw fields were read.");
     private readonly TraceCounter _hidden = quality.Counter(PointersHiddenName, TraceDoubt.Note, "Pointers that the kernel did not tell, because it had no randomness yet; read as 0.");
     private readonly TraceCounter _hashed = quality.Counter(PointersHashedName, TraceDoubt.Note, "1: pointers are hashed: good for telling them apart, and nothing else.");
@@ -41,6 +42,8 @@ internal sealed class TextCounters(TraceQuality quality)
 
     internal long UserStacks { get; set; }
 
+    internal long StacksNotPrinted { get; set; }
+
     internal long NotParsed { get; set; }
 
     internal long PointersHidden { get; set; }
@@ -60,7 +63,7 @@ internal sealed class TextCounters(TraceQuality quality)
     internal void Rewind()
     {
         Lost = LostUnknown = BadLines = FirstBadLine = OtherLines = StacksAlone = Backwards = Reordered = 0;
-        UserStacks = NotParsed = PointersHidden = PointersHashed = TextsCut = ShapesOver = 0;
+        UserStacks = StacksNotPrinted = NotParsed = PointersHidden = PointersHashed = TextsCut = ShapesOver = 0;
         Publish();
     }
 
@@ -75,6 +78,7 @@ internal sealed class TextCounters(TraceQuality quality)
         _backwards.Value = Backwards;
         _reordered.Value = Reordered;
         _userStacks.Value = UserStacks;
+        _stacksNotPrinted.Value = StacksNotPrinted;
         _notParsed.Value = NotParsed;
         _hidden.Value = PointersHidden;
         _hashed.Value = PointersHashed;

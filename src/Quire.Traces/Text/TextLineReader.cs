@@ -12,14 +12,20 @@ internal sealed unsafe class TextLineReader
     /// <summary>A mail that is encoded shows it within so many bytes.</summary>
     private const int EncodingBytes = 1 << 18;
 
+    /// <summary>What was read is given up in parts of this size.</summary>
+    private const long ForgottenBytes = 4 << 20;
+
+    private readonly FileMap _map;
     private readonly byte* _file;
     private readonly long _length;
     private readonly byte[] _scratch = GC.AllocateUninitializedArray<byte>(MaximumLine, pinned: true);
     private readonly bool _isEncoded;
     private long _at;
+    private long _forgotten;
 
     internal TextLineReader(FileMap map)
     {
+        _map = map;
         _length = map.Length;
         _file = map.At(0, _length);
         _isEncoded = IsEncoded(new ReadOnlySpan<byte>(_file, (int)Math.Min(_length, EncodingBytes)));
@@ -55,6 +61,7 @@ internal sealed unsafe class TextLineReader
     {
         // A mark of byte order is no part of the first line.
         _at = _length >= 3 && _file[0] == 0xef && _file[1] == 0xbb && _file[2] == 0xbf ? 3 : 0;
+        _forgotten = 0;
         Number = 0;
     }
 
@@ -66,6 +73,12 @@ internal sealed unsafe class TextLineReader
         if (_at >= _length)
         {
             return false;
+        }
+
+        if (_at - _forgotten >= ForgottenBytes)
+        {
+            _map.Forget(_forgotten, _at - _forgotten);
+            _forgotten = _at;
         }
 
         RawLine(out byte* start, out int end);

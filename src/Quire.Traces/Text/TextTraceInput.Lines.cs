@@ -324,6 +324,11 @@ internal sealed unsafe partial class TextTraceInput
         {
             BeginStack(_open, 0, _openLength);
         }
+        else if (TextBytes.StartsWith(_open, 0, _openLength, "UNKNOWN TYPE 4"u8) && _openLength == 14)
+        {
+            // The option "fields" has no form for a stack.
+            _counters.StacksNotPrinted++;
+        }
         else if (TextBytes.StartsWith(_open, 0, _openLength, "<user stack trace"u8))
         {
             BeginUserStack();

@@ -130,7 +130,9 @@ internal sealed unsafe partial class TextTraceInput
     {
         length = TextBytes.TrimEnd(line, start, length);
         int at = start;
-        if (start == 0 || !TextBytes.TryHex(line, ref at, length, out _) || (at < length && !TextBytes.IsSpace(line[at])) || (line[length - 1] != ')' && at - start < 16))
+
+        // An address takes 16 columns behind a tab; what is behind it depends on the options.
+        if (start == 0 || !TextBytes.TryHex(line, ref at, length, out _) || (at < length && !TextBytes.IsSpace(line[at])) || (line[length - 1] != ')' && at is not (17 or 24)))
         {
             return false;
         }

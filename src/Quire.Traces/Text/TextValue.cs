@@ -36,11 +36,9 @@ internal static unsafe class TextValue
             if (at + 2 < end && text[at] == ' ' && text[at + 1] == '(')
             {
                 int decimals = at + 2;
-                bool isNegative = text[decimals] == '-';
-                decimals += isNegative ? 1 : 0;
-                if (TextBytes.TryDecimal(text, ref decimals, end, out long number) && decimals < end && text[decimals] == ')')
+                if (TrySigned(text, ref decimals, end, out ulong number) && decimals < end && text[decimals] == ')')
                 {
-                    value = (ulong)(isNegative ? -number : number);
+                    value = number;
                     at = decimals + 1;
                 }
             }
@@ -64,7 +62,13 @@ internal static unsafe class TextValue
             return true;
         }
 
-        bool isBelow0 = first == '-';
+        return TrySigned(text, ref at, end, out value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TrySigned(byte* text, ref int at, int end, out ulong value)
+    {
+        bool isBelow0 = at < end && text[at] == '-';
         at += isBelow0 ? 1 : 0;
         ulong digits = 0;
         int from = at;

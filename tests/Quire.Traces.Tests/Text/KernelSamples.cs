@@ -6,7 +6,8 @@ namespace Quire.Traces.Tests;
 internal static class KernelSamples
 {
     /// <summary>Those whose trace.dat and text are of the same buffer.</summary>
-    internal static readonly string[] Paired = ["s1-success", "s2-vmsplice-pipe", "s5-ext4-journal-buffers", "s7-busy-retry-then-success", "s9-thp-tail-page-pinned"];
+    internal static readonly string[] Paired = [.. Directory.EnumerateDirectories(Path.Combine(AppContext.BaseDirectory, "Data", "kernel"))
+        .Where(static folder => File.Exists(Path.Combine(folder, "trace.dat")) && File.Exists(Path.Combine(folder, "trace.txt.gz"))).Select(static folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
 
     internal static string PathOf(string scenario, string file) => Path.Combine(AppContext.BaseDirectory, "Data", "kernel", scenario, file);
 
