@@ -100,6 +100,10 @@ internal abstract class AttemptTracker
         {
             attempt.Pfn = shape.Unsigned(record, EventField.Pfn);
         }
+        else if (shape.Has(EventField.Errorno))
+        {
+            attempt.FailedPfn = shape.Unsigned(record, EventField.Pfn);
+        }
 
         return attempt;
     }

@@ -43,6 +43,12 @@ internal class ContiguousAttempt
     /// <summary>The pages that would not move.</summary>
     internal List<BusyPage> Busy { get; } = [];
 
+    /// <summary>Whether any range was begun: a failure before that is for want of a free run.</summary>
+    internal bool HasTried => RangesTried > 0 || Retries > 0 || Migrated > 0 || NotMigrated > 0 || FailedPfn is > 0 and < uint.MaxValue;
+
+    /// <summary>Of a failure, the first frame of the last range that was tried; all ones where there was none.</summary>
+    internal ulong FailedPfn { get; set; } = ulong.MaxValue;
+
     internal bool HasFailed => Result is AttemptResult.Busy or AttemptResult.NoSpace or AttemptResult.Interrupted;
 }
 

@@ -66,6 +66,7 @@ internal static class Units
         "not_movable" => "not movable",
         "not_on_lru" => "not on an LRU list",
         "not_tried" => "passed over in silence",
+        "unreferenced_not_free" => "without a reference, and not free: a pool or a per-CPU list has it",
         "unseen" => "first frame that was not free",
         "referenced" => "referenced beyond a pin",
         "freed_but_referenced" => "freed, but referenced",

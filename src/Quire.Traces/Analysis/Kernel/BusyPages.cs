@@ -11,7 +11,7 @@ internal static class BusyPages
         PageSight sight = SightOf(block, pass);
         if (sight.Count < 0 || !pass.Lives.TryLife(block.Pfn, block.Life, out KernelPage page, out long? ended))
         {
-            return Unseen(block);
+            return sight.Count == 0 ? Unseen(block) with { Count = 0, Reason = "unreferenced_not_free", Unattributed = 0 } : Unseen(block);
         }
 
         PageExpectation shown = pass.Expectations.Of(sight.Look, sight.Mapcount, page.Order);
@@ -94,7 +94,7 @@ internal static class BusyPages
         int candidates = others.Sum(static holding => holding.References);
         double share = candidates > surplus ? (double)surplus / candidates : 1;
         Add(others, share);
-        Add([.. held.Where(static holding => holding.IsLate).OrderByDescending(static holding => holding.Confidence)], 1);
+        Add([.. held.Where(static holding => holding.IsLate).OrderBy(static holding => holding.Released)], 1);
         if (rest > 0 && !page.IsMidLife)
         {
             Add([.. held.Where(static holding => holding.IsStructural && !holding.IsLate).OrderByDescending(static holding => holding.Acquired)], OwnShare);
@@ -144,6 +144,7 @@ internal static class BusyPages
         return (flags & PageFlags.Writeback) != 0 ? ("writeback", "writeback")
             : shown.Private > 0 ? ("buffers", "buffer-heads")
             : content == PageContent.Movable ? ("owner_refused", "non-lru-movable")
+            : block.Sight.Count == 0 ? ("unreferenced_not_free", null)
             : block.IsTouched && block.IsSkipped ? ("passed_over", null)
             : block.IsTouched ? ("not_moved", null)
             : content == PageContent.None ? ("not_movable", "allocation")

@@ -7,7 +7,7 @@ internal static class KernelAdvice
     {
         if (attempt.Result == AttemptResult.NoSpace)
         {
-            return attempt.RangesTried == 0
+            return !attempt.HasTried
                 ? "Release ranges of this area, ask for less, or reserve a larger area (cma=)."
                 : "Free memory outside the area before allocating: pages must have somewhere to move to.";
         }

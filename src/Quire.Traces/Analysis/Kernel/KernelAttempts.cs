@@ -20,6 +20,9 @@ internal sealed class KernelAttempts : AttemptTracker
     /// <summary>The class of what a contiguous allocation itself takes from the LRU lists, and puts back.</summary>
     private const string Isolation = "isolation";
 
+    /// <summary>With stacks, which show a thread that went elsewhere.</summary>
+    private const long QuietWithStacksNs = 2_000_000_000;
+
     private readonly PageLifetimes _lives;
     private readonly StackMeanings _meanings;
     private readonly StackTable _stacks;
@@ -147,7 +150,7 @@ internal sealed class KernelAttempts : AttemptTracker
                 return Divide(known, record, shape);
             }
 
-            if (!known.IsImplied || record.Time - known.Quiet <= QuietNs)
+            if (!known.IsImplied || record.Time - known.Quiet <= (record.Stack.IsEmpty ? QuietNs : QuietWithStacksNs))
             {
                 known.Resumed ??= record.Time;
                 return known;
@@ -214,7 +217,7 @@ internal sealed class KernelAttempts : AttemptTracker
             reason = names[shape.Signed(record, EventField.Reason)];
         }
 
-        return reason is "contig_range" or "cma";
+        return reason is "contig_range" or "memory_hotplug";
     }
 
     // An implied allocation ends where its thread is seen elsewhere.
@@ -446,18 +449,25 @@ internal sealed class KernelAttempts : AttemptTracker
     private void Blocked(KernelAttempt attempt, ulong start, ulong end, long time, ulong? named)
     {
         ulong highest = 0;
+        bool isNamedKnown = named is null;
         foreach ((ulong pfn, TouchedPage touched) in attempt.Touched)
         {
             highest = Math.Max(highest, pfn);
             if (!touched.IsGone && pfn >= (named ?? 0) && _lives.Find(pfn) >= 0)
             {
+                isNamedKnown |= pfn == named;
                 Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: pfn == named, touched.Meanwhile);
             }
         }
 
-        if (named is { } first && !attempt.Touched.ContainsKey(first))
+        if (!isNamedKnown)
         {
-            Block(attempt, _lives.HeadOf(first), Sight(_lives.HeadOf(first), time), isTouched: false, isSkipped: false, isNamed: true);
+            ulong head = _lives.HeadOf(named!.Value);
+            PageSight sight = Sight(head, time);
+            // Its last reference went, and still the kernel did not find it free: a pool or a list has it.
+            bool isFreed = sight.Count < 0 && attempt.Touched.ContainsKey(head);
+            sight.Count = isFreed ? 0 : sight.Count;
+            Block(attempt, head, sight, isTouched: isFreed, isSkipped: false, isNamed: true);
         }
 
         // After a batch that would not move the rest of the range is never tried: pages there live, and are in nobody's way yet.

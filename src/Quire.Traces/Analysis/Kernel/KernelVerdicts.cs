@@ -14,7 +14,7 @@ internal static class KernelVerdicts
         return attempt.Result switch
         {
             AttemptResult.Success => $"success: {what} from 0x{attempt.Pfn:x} ({tried}){cost}",
-            AttemptResult.NoSpace when attempt.RangesTried == 0 => $"no space: {what}; no free run is long enough, nothing was tried and nobody is to blame",
+            AttemptResult.NoSpace when !attempt.HasTried => $"no space: {what}; no free run is long enough, nothing was tried and nobody is to blame",
             AttemptResult.NoSpace => $"no space: {what} ({tried}); there was no memory to move pages to",
             AttemptResult.Interrupted => $"interrupted: {what} ({tried})",
             AttemptResult.Unfinished => $"unfinished: {what}, {tried}",
@@ -63,6 +63,11 @@ internal static class KernelVerdicts
         if (busy.Exists(static page => page.Unattributed > 0))
         {
             return $", and the trace cannot tell who holds {(busy.Count == 1 ? "it" : "them")}: taken before it begins{(pass.MayLackEvents ? ", or lost" : "")}";
+        }
+
+        if (busy.TrueForAll(static page => page.Count == 0))
+        {
+            return $", though nobody has a reference on {(busy.Count == 1 ? "it" : "them")}: a pool or a per-CPU list keeps {(busy.Count == 1 ? "it" : "them")}";
         }
 
         return busy.TrueForAll(static page => page.Count is null) ? $", and the trace cannot tell who holds {(busy.Count == 1 ? "it" : "them")}: no event of {(busy.Count == 1 ? "it" : "them")}{(pass.MayLackEvents ? " (events were lost)" : "")}"

@@ -11,6 +11,12 @@ internal sealed class RefSettlement
     /// <summary>Open references beyond this are folded into those of unknown takers: a page of a library has thousands of mappings.</summary>
     private const int MostOpen = 48;
 
+    /// <summary>The class of batches that put references of mappings after the mappings are gone.</summary>
+    private const string ExitBatch = "exit-batch";
+
+    /// <summary>How sure it is that such a batch held a reference whose mapping nobody saw go.</summary>
+    private const double UnseenLateness = 0.5;
+
     /// <summary>From this likelihood on a pairing teaches.</summary>
     private const double Certain = 0.75;
 
@@ -296,7 +302,7 @@ internal sealed class RefSettlement
                 Released = entry.Time,
                 PutStack = entry.Stack,
                 PutPid = entry.Pid,
-                Confidence = BothSay(open.Survival, likelihood),
+                Confidence = BothSay(open.Survival, likelihood) * (IsLate(open.IsStructural, put) && !put.IsOwed ? UnseenLateness : 1),
                 Match = IsLate(open.IsStructural, put) ? put.Match : open.Match,
                 IsStructural = open.IsStructural,
                 IsLate = IsLate(open.IsStructural, put),
@@ -356,7 +362,7 @@ internal sealed class RefSettlement
 
     // The mapping or content was gone before its reference: a batch held it.
     private static bool IsLate(bool isStructural, in OpenPut put) =>
-        isStructural && put.IsOwed && !put.Match.Class.IsStructural && put.Match.Class.Name != StackMeanings.UnknownClass;
+        isStructural && (put.Match.Class.Name == ExitBatch || (put.IsOwed && !put.Match.Class.IsStructural && put.Match.Class.Name != StackMeanings.UnknownClass));
 
     // Structural references that would be left over if the put is not one of them: above 0 the page no longer shows as much as it has, so it was; below 0 it would have too few afterwards,
     // so it was not. Null where the page does not show what it has.

@@ -36,8 +36,9 @@ internal sealed class StackMeanings(StackTable stacks, TraceInput input)
     /// <summary>The class of what no rule knows.</summary>
     internal const string UnknownClass = "unknown";
 
+    // Memory that goes offline is emptied in the same way (mm/memory_hotplug.c).
     // alloc_contig_range and what it calls itself, in any kernel since 4.6 (mm/page_alloc.c, mm/cma.c); with allocation profiling the name ends in _noprof.
-    private static readonly string[] s_contiguous = ["alloc_contig_range", "__alloc_contig_migrate_range", "alloc_contig_pages", "cma_alloc", "__cma_alloc", "cma_range_alloc"];
+    private static readonly string[] s_contiguous = ["alloc_contig_range", "__alloc_contig_migrate_range", "alloc_contig_pages", "cma_alloc", "__cma_alloc", "cma_range_alloc", "offline_pages", "__offline_pages"];
 
     private readonly List<StackMeaning?> _meanings = [];
 
