@@ -6,12 +6,16 @@ internal sealed class ReferenceFlow
     /// <summary>Spans of equal length; when a time lies beyond them, each two become one.</summary>
     private const int Spans = 64;
 
+    /// <summary>ns, about 70 years: times of a damaged trace are anything, and sums and differences of these must not overflow.</summary>
+    private const long Farthest = 1L << 61;
+
     private readonly long[] _changes = new long[Spans];
     private long _start = long.MaxValue;
     private long _width = 1;
 
     internal void Add(long time, long change)
     {
+        time = Math.Clamp(time, -Farthest, Farthest);
         if (_start == long.MaxValue)
         {
             _start = time;
