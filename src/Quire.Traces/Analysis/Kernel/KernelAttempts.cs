@@ -21,7 +21,10 @@ internal sealed class KernelAttempts : AttemptTracker
     private const string Isolation = "isolation";
 
     /// <summary>With stacks, which show a thread that went elsewhere.</summary>
-    private const long QuietWithStacksNs = 2_000_000_000;
+    private const long QuietWithStacksNs = 250_000_000;
+
+    /// <summary>How often quiet ones are looked for, in ns.</summary>
+    private const long SweepNs = 10_000_000;
 
     private readonly PageLifetimes _lives;
     private readonly StackMeanings _meanings;
@@ -29,7 +32,7 @@ internal sealed class KernelAttempts : AttemptTracker
     private readonly LossMap _losses;
     private readonly Dictionary<TraceEventFormat, SymbolicNames> _reasons = [];
     private long _scanned;
-    private long _last;
+    private long _nextSweep;
 
     internal KernelAttempts(PageLifetimes lives, StackMeanings meanings, StackTable stacks, LossMap losses, TraceQuality quality)
         : base(quality)
@@ -43,7 +46,7 @@ internal sealed class KernelAttempts : AttemptTracker
     /// <summary>Events other than those of counts.</summary>
     internal void Observe(in TraceRecord record, EventShape shape)
     {
-        _last = record.Time;
+        Sweep(record.Time);
         switch (shape.Kind)
         {
             case EventKind.ContiguousStart:
@@ -88,7 +91,7 @@ internal sealed class KernelAttempts : AttemptTracker
     /// <param name="page">The page; -1: it ended with this event, or nothing is known of it.</param>
     internal void Observe(in TraceRecord record, EventShape shape, in RefEvent read, int page)
     {
-        _last = read.Time;
+        Sweep(read.Time);
         if (!TryOpen(read.Pid, out ContiguousAttempt? open))
         {
             if (HasOpen && read.Op == RefOp.Put)
@@ -150,16 +153,26 @@ internal sealed class KernelAttempts : AttemptTracker
                 return Divide(known, record, shape);
             }
 
-            if (!known.IsImplied || record.Time - known.Quiet <= (record.Stack.IsEmpty ? QuietNs : QuietWithStacksNs))
-            {
-                known.Resumed ??= record.Time;
-                return known;
-            }
-
-            CloseImplied(record.Pid);
+            known.Resumed ??= record.Time;
+            return known;
         }
 
         return Imply(record, shape);
+    }
+
+    // Nothing tells the end of an implied allocation but silence, and what its pages are then shows who was in the way: so it must be seen in time.
+    private void Sweep(long time)
+    {
+        if (time < _nextSweep || !HasOpen)
+        {
+            return;
+        }
+
+        _nextSweep = time + SweepNs;
+        foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>().Where(attempt => attempt.IsImplied && time - attempt.Quiet > (attempt.Origin == 0 ? QuietNs : QuietWithStacksNs)).ToArray())
+        {
+            CloseImplied(attempt.Pid);
+        }
     }
 
     // What came after the last test was another allocation's already, as its own test shows.
@@ -228,8 +241,7 @@ internal sealed class KernelAttempts : AttemptTracker
             return false;
         }
 
-        bool isOver = stack != 0 ? !_meanings[stack].IsContiguous : time - attempt.Quiet > QuietNs;
-        if (isOver)
+        if (stack != 0 && !_meanings[stack].IsContiguous)
         {
             CloseImplied(attempt.Pid);
             return true;
@@ -271,6 +283,11 @@ internal sealed class KernelAttempts : AttemptTracker
 
                 touched.Own += read.Value;
                 touched.IsGone = false;
+                if (page >= 0)
+                {
+                    _lives[page].IsTouched = true;
+                }
+
                 if (touched.Own == read.Value)
                 {
                     touched.Step = attempt.Steps;

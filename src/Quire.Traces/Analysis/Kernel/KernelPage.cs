@@ -50,6 +50,9 @@ internal struct KernelPage
     /// <summary>It stood in the way of an allocation, or was asked for: its journal outlives it.</summary>
     internal bool IsWatched;
 
+    /// <summary>An allocation has looked at it: whether it stood in the way shows only later, so until then its journal stays whole.</summary>
+    internal bool IsTouched;
+
     internal readonly bool IsFrozen => FrozenAt > 0;
 }
 

@@ -182,7 +182,7 @@ internal sealed class PageLifetimes
             return -1;
         }
 
-        if (page.Entries > (page.IsWatched ? LongWatchedJournal : LongJournal))
+        if (page.Entries > (page.IsWatched || page.IsTouched ? LongWatchedJournal : LongJournal))
         {
             Shorten(ref page);
         }
@@ -458,7 +458,7 @@ internal sealed class PageLifetimes
         foreach (int at in _byPfn.Values)
         {
             ref KernelPage page = ref this[at];
-            if (page.Entries > 4 && !page.IsWatched)
+            if (page.Entries > 4 && !page.IsWatched && !page.IsTouched)
             {
                 Shorten(ref page);
             }
