@@ -74,7 +74,7 @@ public sealed class HostileTests : IDisposable
         [
             ([], "the file is empty."),
             ([.. "hello"u8], "no event of any known form (ftrace text, trace-cmd report, perf script) in 1 lines; the first line is 'hello'."),
-            ([1, 2, 3], "this is neither a recording of Quire nor a trace.dat."),
+            ([1, 2, 3], "this is neither a recording of Quire, nor a trace.dat, nor a trace as text."),
             ([0x1f, 0x8b, 8, 0], "the file can't be unpacked: it ends before anything is in it."),
             ([.. new RecordingBuilder().ToBytes().Select(static (b, at) => at == 7 ? (byte)9 : b)], "a recording of version 9; this program reads version 1 with slots of 96 bytes."),
             ([.. new DatBuilder(false, 8).ToVersion6().Select(static (b, at) => at == 10 ? (byte)'8' : b)], "a trace.dat of version '8'; this program reads versions 6 and 7."),

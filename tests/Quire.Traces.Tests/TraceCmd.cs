@@ -41,7 +41,9 @@ internal static partial class TraceCmd
             else if (Event().Match(line) is { Success: true } match)
             {
                 int cpu = int.Parse(match.Groups["cpu"].Value, CultureInfo.InvariantCulture);
-                long time = (long.Parse(match.Groups["s"].Value, CultureInfo.InvariantCulture) * 1_000_000_000) + long.Parse(match.Groups["ns"].Value, CultureInfo.InvariantCulture);
+                // Of a clock that counts no seconds it prints the number as it is; of an instance's buffer the instance first.
+                long time = long.Parse(match.Groups["s"].Value, CultureInfo.InvariantCulture);
+                time = match.Groups["ns"].Success ? (time * 1_000_000_000) + long.Parse(match.Groups["ns"].Value, CultureInfo.InvariantCulture) : time;
                 lost.Remove(cpu, out long before);
                 if (!cpus.TryGetValue(cpu, out List<ReportLine>? lines))
                 {
@@ -63,7 +65,7 @@ internal static partial class TraceCmd
     [GeneratedRegex(@"^CPU:(\d+) \[(?:(\d+) )?EVENTS DROPPED\]$")]
     private static partial Regex Loss();
 
-    [GeneratedRegex(@"^ *(?<comm>.*)-(?<pid>\d+) +\[(?<cpu>\d+)\] +(?<s>\d+)\.(?<ns>\d{9}): (?<event>\w+): *(?<rest>.*)$")]
+    [GeneratedRegex(@"^(?:\w+: +)? *(?<comm>.*)-(?<pid>\d+) +\[(?<cpu>\d+)\] +(?<s>\d+)(?:\.(?<ns>\d{9}))?: (?<event>\w+): *(?<rest>.*)$")]
     private static partial Regex Event();
 }
 
@@ -100,7 +102,7 @@ internal sealed record ReportLine(int Cpu, long Time, string Comm, int Pid, stri
                 : value.StartsWith("0x", StringComparison.Ordinal)
                     ? ulong.Parse(value.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) == (fields[number].Size == 4 ? (uint)record.Unsigned(fields[number]) : record.Unsigned(fields[number]))
                     : value == (fields[number].IsSigned ? record.Signed(fields[number]).ToString(CultureInfo.InvariantCulture) : record.Unsigned(fields[number]).ToString(CultureInfo.InvariantCulture))
-                        || (fields[number] is { Size: 8, IsSigned: false } && (value == record.Unsigned(fields[number]).ToString("x", CultureInfo.InvariantCulture) || value == input.SymbolOf(record.Unsigned(fields[number]))));
+                        || (fields[number] is { Size: 8, IsSigned: false } && (value == record.Unsigned(fields[number]).ToString("x", CultureInfo.InvariantCulture) || value.Split('+')[0] == input.SymbolOf(record.Unsigned(fields[number])).Split(" [")[0]));
             Assert.True(isSame, $"field {fields[number]} is '{value}' there, '{record.Text(fields[number])}' here\n{context}");
             at = end + 1;
         }

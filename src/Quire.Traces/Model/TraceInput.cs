@@ -99,7 +99,7 @@ public abstract class TraceInput : IDisposable
         return QuireRingInput.Knows(start) ? new QuireRingInput(map)
             : TraceDatInput.Knows(start) ? TraceDatInput.Of(map)
             : TextTraceInput.Knows(start) ? new TextTraceInput(map)
-            : throw new TraceFormatException(map.Path, 0, "this is neither a recording of Quire nor a trace.dat.");
+            : throw new TraceFormatException(map.Path, 0, "this is neither a recording of Quire, nor a trace.dat, nor a trace as text.");
     }
 
     internal abstract string TextOf(TraceRecord record, TraceField field);

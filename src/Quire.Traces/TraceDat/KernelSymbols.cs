@@ -31,8 +31,11 @@ internal sealed class KernelSymbols(byte[] text)
         }
 
         ReadOnlySpan<byte> rest = text.AsSpan(_starts[at]);
-        int end = rest.IndexOfAny((byte)'\n', (byte)'\t');
-        name = Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
+        int end = rest.IndexOf((byte)'\n');
+        rest = end < 0 ? rest : rest[..end];
+        // A module's function has the module behind a tab; the kernel prints a blank there.
+        int tab = rest.IndexOf((byte)'\t');
+        name = tab < 0 ? Encoding.UTF8.GetString(rest) : $"{Encoding.UTF8.GetString(rest[..tab])} {Encoding.UTF8.GetString(rest[(tab + 1)..])}";
         _names[address] = name;
         return name;
     }

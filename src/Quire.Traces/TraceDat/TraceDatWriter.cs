@@ -241,12 +241,19 @@ internal sealed class TraceDatWriter
         StringBuilder text = new();
         foreach ((ulong frame, ulong address) in _events.Addresses.OrderBy(static pair => pair.Value))
         {
-            // A symbol ends with the first white space.
-            string name = string.Concat(_input.SymbolOf(frame).Select(static c => char.IsWhiteSpace(c) ? '_' : c));
+            string name = Symbol(_input.SymbolOf(frame));
             text.Append(CultureInfo.InvariantCulture, $"{address:x16} t {name}\n");
         }
 
         return Encoding.UTF8.GetBytes(text.ToString());
+    }
+
+    // A symbol ends with the first white space; a module stands behind a tab.
+    private static string Symbol(string name)
+    {
+        int module = name.EndsWith(']') ? name.LastIndexOf(" [", StringComparison.Ordinal) : -1;
+        string function = string.Concat((module > 0 ? name[..module] : name).Select(static c => char.IsWhiteSpace(c) ? '_' : c));
+        return module > 0 ? $"{function}\t{name[(module + 1)..]}" : function;
     }
 
     private string Comms()

@@ -234,7 +234,7 @@ public sealed class TextSampleTests
             if (!dat.Fields.TryGetValue(name, out object? wanted))
             {
                 // What the kernel computes when it prints.
-                Assert.True(name is "ret" or "page" || (name == "order" && dat.Name == "mm_page_free_batched"), name + about);
+                Assert.True(name is "ret" or "page" or "accounted" || (name == "order" && dat.Name == "mm_page_free_batched"), name + about);
             }
             else if (name == "mapping" && hasHashes)
             {
@@ -254,7 +254,7 @@ public sealed class TextSampleTests
             }
             else
             {
-                Assert.True(name is "flags" or "gfp_flags" or "mode" or "reason" or "ip" or "page", name + about);
+                Assert.True(name is "flags" or "gfp_flags" or "mode" or "reason" or "ip" or "page" or "call_site", name + about);
             }
         }
 
