@@ -61,7 +61,7 @@ public sealed class DatPageTests : IDisposable
         Assert.Equal((0xfedcba98L, -5L, -2L), (record.Number("number"), record.Number("small"), record.Number("tiny")));
         Assert.Equal(("abc", "hello", "near"), (record.Text(record.Format.Find("letters")!), record.Text(record.Format.Find("text")!), record.Text(record.Format.Find("near")!)));
         Assert.Equal([0x1004, 0x2abc], record.Stack.ToArray());
-        Assert.Equal(("first", "second", "0x10"), (input.SymbolOf(0x1004), input.SymbolOf(0x2abc), input.SymbolOf(0x10)));
+        Assert.Equal(("first", "second [module]", "0x10"), (input.SymbolOf(0x1004), input.SymbolOf(0x2abc), input.SymbolOf(0x10)));
         Assert.Equal(("a task with spaces", "<...>", "<idle>"), (input.CommOf(42), input.CommOf(9), input.CommOf(0)));
 
         // Padding counts for time; an extension is added; an absolute stamp replaces the time.

@@ -41,9 +41,7 @@ internal static partial class TraceCmd
             else if (Event().Match(line) is { Success: true } match)
             {
                 int cpu = int.Parse(match.Groups["cpu"].Value, CultureInfo.InvariantCulture);
-                // Of a clock that counts no seconds it prints the number as it is; of an instance's buffer the instance first.
-                long time = long.Parse(match.Groups["s"].Value, CultureInfo.InvariantCulture);
-                time = match.Groups["ns"].Success ? (time * 1_000_000_000) + long.Parse(match.Groups["ns"].Value, CultureInfo.InvariantCulture) : time;
+                long time = match.Groups["ticks"].Success ? long.Parse(match.Groups["ticks"].Value, CultureInfo.InvariantCulture) : (long.Parse(match.Groups["s"].Value, CultureInfo.InvariantCulture) * 1_000_000_000) + long.Parse(match.Groups["ns"].Value, CultureInfo.InvariantCulture);
                 lost.Remove(cpu, out long before);
                 if (!cpus.TryGetValue(cpu, out List<ReportLine>? lines))
                 {
@@ -65,7 +63,8 @@ internal static partial class TraceCmd
     [GeneratedRegex(@"^CPU:(\d+) \[(?:(\d+) )?EVENTS DROPPED\]$")]
     private static partial Regex Loss();
 
-    [GeneratedRegex(@"^(?:\w+: +)? *(?<comm>.*)-(?<pid>\d+) +\[(?<cpu>\d+)\] +(?<s>\d+)(?:\.(?<ns>\d{9}))?: (?<event>\w+): *(?<rest>.*)$")]
+    /// <remarks>An instance's name stands before the task's; a clock that counts no ns has no point.</remarks>
+    [GeneratedRegex(@"^(?:[\w.-]+: )? *(?<comm>.*)-(?<pid>\d+) +\[(?<cpu>\d+)\] +(?:(?<s>\d+)\.(?<ns>\d{9})|(?<ticks>\d+)): (?<event>\w+): *(?<rest>.*)$")]
     private static partial Regex Event();
 }
 
@@ -101,8 +100,8 @@ internal sealed record ReportLine(int Cpu, long Time, string Comm, int Pid, stri
                 : value == "(nil)" ? record.Unsigned(fields[number]) == 0
                 : value.StartsWith("0x", StringComparison.Ordinal)
                     ? ulong.Parse(value.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) == (fields[number].Size == 4 ? (uint)record.Unsigned(fields[number]) : record.Unsigned(fields[number]))
-                    : value == (fields[number].IsSigned ? record.Signed(fields[number]).ToString(CultureInfo.InvariantCulture) : record.Unsigned(fields[number]).ToString(CultureInfo.InvariantCulture))
-                        || (fields[number] is { Size: 8, IsSigned: false } && (value == record.Unsigned(fields[number]).ToString("x", CultureInfo.InvariantCulture) || value.Split('+')[0] == input.SymbolOf(record.Unsigned(fields[number])).Split(" [")[0]));
+                    : value.TrimStart('0').PadLeft(1, '0') == (fields[number].IsSigned ? record.Signed(fields[number]).ToString(CultureInfo.InvariantCulture) : record.Unsigned(fields[number]).ToString(CultureInfo.InvariantCulture))
+                        || (fields[number] is { Size: 8, IsSigned: false } && (value == record.Unsigned(fields[number]).ToString("x", CultureInfo.InvariantCulture) || value.Split("+0x")[0] == input.SymbolOf(record.Unsigned(fields[number]))));
             Assert.True(isSame, $"field {fields[number]} is '{value}' there, '{record.Text(fields[number])}' here\n{context}");
             at = end + 1;
         }

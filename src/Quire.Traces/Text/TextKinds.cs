@@ -416,7 +416,8 @@ internal sealed unsafe class TextKinds
             }
         }
 
-        return length is > 0 and <= MaximumName && !TextBytes.IsDigit(*text);
+        // "system:" with nothing behind it names no event.
+        return length is > 0 and <= MaximumName && !TextBytes.IsDigit(*text) && text[length - 1] != ':';
     }
 
     private TextKind Add(byte* name, int length)

@@ -86,6 +86,11 @@ internal sealed unsafe class TraceDatInput : TraceInput
             }
         }
 
+        if (_file.Clock is "x86-tsc" or "counter" or "uptime" or "ppc-tb" && _file.Times.Cycles.Multiplier == 0)
+        {
+            Quality.Counter("times_not_ns", TraceDoubt.Note, "1: the trace's clock counts no ns, and the file does not say what it counts; its numbers are shown as if they were ns.").Value = 1;
+        }
+
         _heap = new TimeHeap<DatCursor>(_cursors.Count);
         Quality.Counter(TraceCounter.Dropped, TraceDoubt.Loss, "Events dropped because the ring, which stops when full, was full.").Value = cpus.Sum(static cpu => cpu.Dropped);
         Dictionary<string, string> properties = new(StringComparer.Ordinal);

@@ -165,7 +165,7 @@ public sealed class PackedFileTests : IDisposable
         Assert.Equal("the file is empty.", Assert.Throws<TraceFormatException>(() => TraceInput.Open(Write("empty.zst", Zstandard([])))).What);
         Assert.Equal("the file can't be unpacked: it is damaged at its beginning.",
             Assert.Throws<TraceFormatException>(() => TraceInput.Open(Write("bad.zst", [0x28, 0xb5, 0x2f, 0xfd, .. Enumerable.Repeat((byte)0xff, 60)]))).What);
-        Assert.Equal("this is neither a recording of Quire, nor a trace.dat, nor a trace as text.", Assert.Throws<TraceFormatException>(() => TraceInput.Open(Write("other.gz", Gzip([1, 2, 3])))).What);
+        Assert.StartsWith("no event of any known form", Assert.Throws<TraceFormatException>(() => TraceInput.Open(Write("other.gz", Gzip([.. "hello"u8])))).What, StringComparison.Ordinal);
     }
 
     internal static byte[] Gzip(byte[] bytes)

@@ -57,7 +57,7 @@ internal sealed class TextEvents
 
             ulong[] addresses = record.Stack.ToArray();
             events.All.Add(new SeenEvent(record.Format.Name, record.Cpu, record.Pid, input.CommOf(record.Pid), record.Time, record.LostBefore, fields,
-                [.. addresses.Select(address => input.SymbolOf(address).Split(" [")[0])], addresses));
+                [.. addresses.Select(input.SymbolOf)], addresses));
         }
 
         events.Counters = input.Quality.Counters.Where(static counter => counter.Value != 0).ToDictionary(static counter => counter.Name, static counter => counter.Value);

@@ -17,7 +17,8 @@ internal static class AttemptText
     {
         string verdict = said.StartsWith(attempt.Verdict, StringComparison.Ordinal) ? "" : $": {attempt.Verdict}";
         ReportText.Line(output, $"attempt {attempt.Index}: {Units.Moment(attempt.StartNs - begin)}, {attempt.Task}{(attempt.Site is null ? "" : $", {attempt.Site}")}{verdict}");
-        BusyPageReport[][] groups = [.. attempt.BusyPages.GroupBy(page => all ? $"{page.Pfn}" : Gist(page)).Select(static group => group.ToArray())];
+        BusyPageReport[][] groups = all ? [.. attempt.BusyPages.Select(static page => (BusyPageReport[])[page])]
+            : [.. attempt.BusyPages.GroupBy(Gist).Select(static group => group.ToArray())];
         int shown = all ? groups.Length : Math.Min(PagesShown, groups.Length);
         for (int i = 0; i < shown; i++)
         {
