@@ -64,7 +64,7 @@ public static class ReportText
 
         if (shown < frames.Count)
         {
-            Line(output, $"{indent}(+{frames.Count - shown} frames)");
+            Line(output, $"{indent}(+{Units.Count(frames.Count - shown, "frame")})");
         }
     }
 
