@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Quire.Cli.Traces;
+using Quire.Traces;
 using Quire.Traces.Analysis;
 
 namespace Quire.Cli.Blame;
@@ -72,6 +73,11 @@ internal static class BlameCommand
         }
 
         BlameReport report = Reading(path, progress => TraceAnalysis.Blame(input, options with { Progress = progress }));
+        if (report.Source is { IsKernel: true, Events: 0 })
+        {
+            return InputTrace.Fail($"'{path}' has no event{(report.DataQuality.GetValueOrDefault(TraceCounter.Truncated) > 0 ? ": the file ends before the first" : "")}.");
+        }
+
         if (options.Attempt is { } number && report.Attempts.Count == 0)
         {
             return InputTrace.Fail($"there is no contiguous allocation {number} in '{path}'; 'quire stat' counts them.");

@@ -7,12 +7,14 @@ namespace Quire.Cli.Convert;
 /// <summary><c>quire convert</c>: a trace in another format.</summary>
 internal static class ConvertCommand
 {
+    private const string StandardOutput = "-";
+
     private static readonly string[] s_formats = ["v7", "v6", "jsonl"];
 
     internal static Command Create()
     {
         Argument<string> input = new("IN") { Description = "A recording (.qring) or a trace.dat, also packed by gzip or zstd; - is standard input." };
-        Argument<string> output = new("OUT") { Description = "The file to write." };
+        Argument<string> output = new("OUT") { Description = "The file to write; - is standard output, for JSON lines." };
         Option<string?> format = new("--format")
         {
             HelpName = string.Join('|', s_formats),
@@ -39,6 +41,18 @@ internal static class ConvertCommand
 
     private static int Run(string from, string to, string? format, bool force)
     {
+        if (to == StandardOutput)
+        {
+            return format is null or "jsonl"
+                ? InputTrace.Read(from, static input =>
+                {
+                    using Stream output = Console.OpenStandardOutput();
+                    TraceConvert.ToJsonLines(input, output);
+                    return InputTrace.Right;
+                })
+                : InputTrace.Fail("a trace.dat can't be written to standard output, only JSON lines.");
+        }
+
         if (Path.Exists(to) && (!force || Directory.Exists(to) || IsSame(from, to)))
         {
             return InputTrace.Fail(

@@ -17,6 +17,10 @@ internal static class InputTrace
             using TraceInput input = TraceInput.Open(path);
             return answer(input);
         }
+        catch (TraceMomentException failure)
+        {
+            return Fail($"{path}: {failure.Message}");
+        }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             return Fail(Directory.Exists(path) ? $"'{path}' is a directory." : path == "-" || File.Exists(path) ? failure.Message : $"there is no file '{path}'.");

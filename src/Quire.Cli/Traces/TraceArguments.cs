@@ -7,7 +7,7 @@ namespace Quire.Cli.Traces;
 /// <summary>Arguments and options that several commands have in common.</summary>
 internal static class TraceArguments
 {
-    internal static Argument<string> File() => new("FILE") { Description = "A recording (.qring) or a trace.dat, also packed by gzip or zstd; - is standard input." };
+    internal static Argument<string> File() => new("FILE") { Description = "A recording (.qring), a trace.dat, or text of ftrace, trace-cmd report or perf script, also packed by gzip or zstd; - is standard input." };
 
     internal static Option<bool> Json() => new("--json") { Description = "Print the report as data." };
 

@@ -10,6 +10,7 @@ internal abstract class EventPass
     private readonly Dictionary<int, long> _threads = [];
     private readonly TraceCounter _withoutFields;
     private int _lastPid;
+    private long? _earliest;
     private long _lastPidEvents;
 
     private protected EventPass(TraceInput input)
@@ -65,15 +66,19 @@ internal abstract class EventPass
     /// <param name="progress">Told now and then how many events have been read; null for nobody.</param>
     /// <param name="until">Where to stop, in ns of the trace's clock: events after it are not looked at. Null for the end.</param>
     /// <exception cref="TraceFormatException">The trace can't be read on.</exception>
+    /// <exception cref="TraceMomentException">The trace does not have that moment.</exception>
     internal void Run(IProgress<long>? progress, long? until = null)
     {
         TraceSource source = Input.Source;
         long? begin = Number(source, "begin");
         bool isBegun = false;
+        bool hasMore = false;
         while (Input.TryRead(out TraceRecord record))
         {
+            _earliest ??= record.Time;
             if (record.Time > until && record.Snapshot == TraceSnapshot.None)
             {
+                hasMore = true;
                 break;
             }
 
@@ -104,6 +109,11 @@ internal abstract class EventPass
             }
 
             Observe(record, shape);
+        }
+
+        if (until is { } moment && (First is null || (!hasMore && moment > Last)))
+        {
+            throw new TraceMomentException(moment, First ?? _earliest, Last);
         }
 
         CountThread(-1);

@@ -199,6 +199,6 @@ public static class TraceAnalysis
             : $"quire stat {file}";
     }
 
-    internal static string Quoted(string path) =>
-        path.All(static c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '-' or '_' or '+' or ':') ? path : string.Create(CultureInfo.InvariantCulture, $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'");
+    internal static string Quoted(string path) => path is "-" or "/dev/stdin" ? "FILE"
+        : path.All(static c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '-' or '_' or '+' or ':') ? path : string.Create(CultureInfo.InvariantCulture, $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'");
 }

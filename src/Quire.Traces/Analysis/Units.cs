@@ -20,6 +20,12 @@ internal static class Units
     /// <summary>A moment, as ms since the recording began: <c>+0.000 ms</c>, <c>-12.000 ms</c> for what came before it.</summary>
     internal static string Moment(long ns) => string.Create(CultureInfo.InvariantCulture, $"{ns / 1e6:+0.000;-0.000} ms");
 
+    /// <summary>A moment of the trace's clock, as ftrace prints it: <c>14.778691</c>.</summary>
+    internal static string Clock(long ns) => string.Create(CultureInfo.InvariantCulture, $"{ns / 1_000_000_000}.{Math.Abs(ns % 1_000_000_000) / 1000:000000}");
+
+    /// <summary>When something was: in a kernel's trace by its clock, which other tools show and <c>--at</c> takes; in a recording since its beginning.</summary>
+    internal static string When(long ns, SourceReport source) => source.IsKernel ? Clock(ns) : Moment(ns - BlameText.Begin(source));
+
     /// <summary>Bytes in binary units: <c>23 B</c>, <c>4.2 KiB</c>, <c>752 KiB</c>.</summary>
     internal static string Size(long bytes)
     {

@@ -32,9 +32,25 @@ internal static class KernelAdvice
             .SelectMany(static page => page.Holders.Count > 0 ? page.Holders.Select(static holder => holder.Class).Distinct() : page.Class is { } own ? [own] : [])
             .GroupBy(static kind => kind).OrderByDescending(static group => group.Count()).ThenBy(static group => group.Key, StringComparer.Ordinal)
             .FirstOrDefault()?.Key;
+        HolderReport[] holders = [.. busy.SelectMany(static page => page.Holders).Where(holder => holder.Class == kind)];
+        if (holders.Length > 0 && Array.TrueForAll(holders, static holder => holder.ReleasedNs is null))
+        {
+            string site = holders.GroupBy(static holder => holder.Site).OrderByDescending(static group => group.Count()).First().Key;
+            string advice = RefClasses.Find(kind!).Advice;
+            // What ends by itself and did not is a leak, and waiting for it is no use.
+            return advice.StartsWith("Retry", StringComparison.Ordinal) || kind == StackMeanings.UnknownClass
+                ? $"Not given back in this trace, so a retry does not help so soon: look for the put that {site} lacks; quire blame --leaks counts what it takes and gives back."
+                : $"Not given back in this trace. {advice}";
+        }
+
         if (kind is not null and not StackMeanings.UnknownClass)
         {
             return RefClasses.Find(kind).Advice;
+        }
+
+        if (busy.Exists(static page => page.Reason == "unreferenced_not_free"))
+        {
+            return "Nobody has a reference: a pool (hugetlb: lower nr_hugepages) or a per-CPU list keeps the page. Retry; where it stays, empty the pool first.";
         }
 
         if (busy.Exists(static page => page.Unattributed is > 0 or null))

@@ -8,7 +8,7 @@ internal static class KernelAnalysis
         KernelPass pass = new(input);
         pass.Run(options.Progress, options.AtNs);
         KernelHeld held = new(pass, options);
-        IReadOnlyList<AttemptReport> attempts = KernelAttemptReports.Of(pass, attempt => options.Attempt is null || attempt.Index == options.Attempt);
+        IReadOnlyList<AttemptReport> attempts = KernelAttemptReports.Of(pass, attempt => options.Attempt is null || attempt.Index == options.Attempt, options.AtNs is not null);
         List<string> broken = Broken(attempts, held.Rows, options);
         string heldVerdict = Held(pass, held, options);
         return new BlameReport
@@ -90,7 +90,7 @@ internal static class KernelAnalysis
             notes.Add("no stacks: holders are known by task alone; record with trace-cmd record -T");
         }
 
-        if (pass.Shapes.All.Any(static shape => shape.Kind is >= EventKind.RefSet and <= EventKind.RefUnfreeze) is false)
+        if (pass.Events > 0 && pass.Shapes.All.Any(static shape => shape.Kind is >= EventKind.RefSet and <= EventKind.RefUnfreeze) is false)
         {
             notes.Add("no page_ref events: the trace does not show who takes and puts references; record with -e page_ref (CONFIG_DEBUG_PAGE_REF)");
         }

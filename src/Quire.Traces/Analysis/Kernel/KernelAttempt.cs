@@ -6,6 +6,9 @@ internal sealed class KernelAttempt : ContiguousAttempt
     /// <summary>No event of its own tells of it: it is known by what only happens in one.</summary>
     internal bool IsImplied { get; init; }
 
+    /// <summary>Of an implied one: memory goes offline, which empties ranges in the same way and allocates nothing.</summary>
+    internal bool IsOffline { get; set; }
+
     /// <summary>Pages that the range under way isolated, by frame.</summary>
     internal Dictionary<ulong, TouchedPage> Touched { get; } = [];
 

@@ -4,13 +4,13 @@ namespace Quire.Traces.Analysis;
 internal static class KernelAttemptReports
 {
     /// <summary>Those chosen, by their start.</summary>
-    internal static IReadOnlyList<AttemptReport> Of(KernelPass pass, Func<KernelAttempt, bool> isAsked)
+    internal static IReadOnlyList<AttemptReport> Of(KernelPass pass, Func<KernelAttempt, bool> isAsked, bool isAtMoment = false)
     {
         KernelAttempt[] attempts = [.. pass.Attempts.All.Cast<KernelAttempt>()];
-        return [.. attempts.Where(isAsked).Select(attempt => Of(attempt, attempts, pass))];
+        return [.. attempts.Where(isAsked).Select(attempt => Of(attempt, attempts, isAtMoment, pass))];
     }
 
-    private static AttemptReport Of(KernelAttempt attempt, KernelAttempt[] all, KernelPass pass)
+    private static AttemptReport Of(KernelAttempt attempt, KernelAttempt[] all, bool isAtMoment, KernelPass pass)
     {
         List<BusyPageReport> busy = [.. attempt.Blocking.Values.OrderBy(static page => page.Pfn).Select(page => BusyPages.Of(page, attempt, pass))];
         long? clear = busy.Count == 0 || busy.Exists(static page => page.ClearNs is null) ? null : busy.Max(static page => page.ClearNs);
@@ -18,9 +18,9 @@ internal static class KernelAttemptReports
         return new AttemptReport
         {
             Index = attempt.Index,
-            Area = attempt.Area,
-            Pages = attempt.Pages,
-            Align = attempt.Align,
+            Area = attempt.Area.Length == 0 ? null : attempt.Area,
+            Pages = attempt.Pages == 0 ? null : attempt.Pages,
+            Align = attempt.IsImplied && attempt.Area.Length == 0 ? null : attempt.Align,
             StartNs = attempt.Start,
             EndNs = attempt.End,
             Result = AttemptReports.NameOf(attempt.Result),
@@ -31,7 +31,7 @@ internal static class KernelAttemptReports
             Migrated = attempt.Migrated,
             BusyPages = busy,
             ClearNs = clear,
-            Verdict = KernelVerdicts.Of(attempt, busy, clear, later, pass),
+            Verdict = KernelVerdicts.Of(attempt, busy, clear, later, isAtMoment, pass),
             Advice = KernelAdvice.Of(attempt, busy, clear, later, pass),
         };
     }

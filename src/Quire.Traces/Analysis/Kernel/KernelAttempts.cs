@@ -134,6 +134,18 @@ internal sealed class KernelAttempts : AttemptTracker
             CloseImplied(attempt.Pid);
         }
 
+        foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>())
+        {
+            // Under way: what it looked at and let go of has not moved so far.
+            foreach ((ulong pfn, TouchedPage touched) in attempt.Touched)
+            {
+                if (!touched.IsGone && touched.Own <= 0 && _lives.Find(pfn) >= 0)
+                {
+                    Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: false, touched.Meanwhile);
+                }
+            }
+        }
+
         base.Finish();
     }
 
@@ -199,6 +211,7 @@ internal sealed class KernelAttempts : AttemptTracker
 
         _implies = true;
         KernelAttempt implied = (KernelAttempt)Start(record, shape);
+        implied.IsOffline = !record.Stack.IsEmpty ? _meanings[_stacks.NumberOf(record.Stack)].IsOffline : IsReason(record, shape, "memory_hotplug");
         _implies = false;
         implied.Area = "";
         implied.Pages = 0;
@@ -211,7 +224,9 @@ internal sealed class KernelAttempts : AttemptTracker
     private static bool IsBehind(KernelAttempt attempt, in TraceRecord record, EventShape shape) =>
         attempt.Ranges.Count > 0 && shape.Unsigned(record, EventField.EndPfn) <= attempt.Ranges[^1].End;
 
-    private bool IsForContiguous(in TraceRecord record, EventShape shape)
+    private bool IsForContiguous(in TraceRecord record, EventShape shape) => IsReason(record, shape, "contig_range") || IsReason(record, shape, "memory_hotplug");
+
+    private bool IsReason(in TraceRecord record, EventShape shape, string wanted)
     {
         if (!shape.Has(EventField.Reason))
         {
@@ -230,7 +245,7 @@ internal sealed class KernelAttempts : AttemptTracker
             reason = names[shape.Signed(record, EventField.Reason)];
         }
 
-        return reason is "contig_range" or "memory_hotplug";
+        return reason == wanted;
     }
 
     // An implied allocation ends where its thread is seen elsewhere.
@@ -455,7 +470,6 @@ internal sealed class KernelAttempts : AttemptTracker
         {
             // No test was recorded: what was isolated and not moved is known all the same.
             Blocked(attempt, 0, 0, attempt.Quiet, named: null);
-            attempt.Pages = Math.Max(attempt.Pages, attempt.Touched.Count);
         }
 
         Close(attempt, attempt.Quiet, attempt.Ranges.Exists(static range => !range.IsFree) || attempt.Blocking.Count > 0 ? AttemptResult.Busy : AttemptResult.Unfinished);

@@ -3,21 +3,23 @@ namespace Quire.Traces.Analysis;
 /// <summary>The answer about a kernel's contiguous allocation, in a sentence.</summary>
 internal static class KernelVerdicts
 {
-    internal static string Of(KernelAttempt attempt, List<BusyPageReport> busy, long? clear, KernelAttempt? later, KernelPass pass)
+    internal static string Of(KernelAttempt attempt, List<BusyPageReport> busy, long? clear, KernelAttempt? later, bool isAtMoment, KernelPass pass)
     {
         string area = attempt.Area.Length == 0 ? "" : $" in area '{attempt.Area}'";
-        string what = $"{Units.Count(attempt.Pages, "page")}{area}";
+        string what = attempt.IsOffline ? $"memory goes offline{(attempt.Pages == 0 ? ", of a range that the trace does not say" : $", {Units.Count(attempt.Pages, "page")}")}"
+            : $"{(attempt.Pages == 0 ? "a number of pages that the trace does not say" : Units.Count(attempt.Pages, "page"))}{area}";
         string tried = attempt.LacksStart ? "its beginning is missing from the trace"
-            : attempt.End is { } end ? $"after {Units.Duration(end - attempt.Start)}, {Units.Count(attempt.RangesTried, "range")} tried"
-            : "cut off by the trace's end";
+            : attempt.End is not { } end ? isAtMoment ? "under way then" : "cut off by the trace's end"
+            : attempt.RangesTried == 0 && attempt.HasTried ? $"after {Units.Duration(end - attempt.Start)}"
+            : $"after {Units.Duration(end - attempt.Start)}, {Units.Count(attempt.RangesTried, "range")} tried";
         string cost = busy.Count == 0 ? "" : $"; {Pages(busy)} cost {Units.Count(attempt.Ranges.Count(static range => !range.IsFree), "range")}{Held(busy, pass)}";
         return attempt.Result switch
         {
             AttemptResult.Success => $"success: {what} from 0x{attempt.Pfn:x} ({tried}){cost}",
             AttemptResult.NoSpace when !attempt.HasTried => $"no space: {what}; no free run is long enough, nothing was tried and nobody is to blame",
-            AttemptResult.NoSpace => $"no space: {what} ({tried}); there was no memory to move pages to",
+            AttemptResult.NoSpace => $"no memory: {what} ({tried}); there was no memory to move pages to, nobody's references are to blame",
             AttemptResult.Interrupted => $"interrupted: {what} ({tried})",
-            AttemptResult.Unfinished => $"unfinished: {what}, {tried}",
+            AttemptResult.Unfinished => $"unfinished: {what}, {tried}{(busy.Count == 0 ? "" : $"; so far {Pages(busy)} did not move{Held(busy, pass)}")}",
             _ => $"busy: {what} ({tried}): {Busy(attempt, busy, pass)}{After(attempt, clear, later)}",
         };
     }

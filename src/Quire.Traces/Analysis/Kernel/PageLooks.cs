@@ -48,7 +48,8 @@ internal sealed class PageLooks
     internal PageLooks(TraceInput input)
     {
         _input = input;
-        _mayBeHashed = !input.Source.Format.StartsWith("trace.dat", StringComparison.Ordinal);
+        // Of a 64-bit kernel no pointer lies so low, so it is a hash; a trace.dat has them where it was made of text.
+        _mayBeHashed = !input.Source.Format.StartsWith("trace.dat", StringComparison.Ordinal) || input.Layout.LongBytes == 8;
     }
 
     internal PageLook this[int number] => _looks[number].Look;

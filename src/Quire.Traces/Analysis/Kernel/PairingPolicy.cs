@@ -53,13 +53,13 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     /// <summary>A contiguous allocation gives back what is its own or the page's, never another holder's reference.</summary>
     private const double NotItsOwn = -6;
 
-    /// <summary>Tie-breaker: the later a reference was taken, the likelier it is given back now.</summary>
-    private const double Latest = 0.3;
+    /// <summary>Tie-breaker: it is this one's turn.</summary>
+    private const double InTurn = 0.3;
 
     private const int Entry = 3;
 
     /// <summary>How well a put fits a reference that was seen to be taken.</summary>
-    internal double Of(in OpenReference open, in OpenPut put, bool isLatest)
+    internal double Of(in OpenReference open, in OpenPut put, bool isFirst, bool isLatest)
     {
         double score = evidence.Of(open.Stack, put.Stack) + Classes(open.Match.Class, put.Match.Class);
         score += open.IsStructural ? OfOwn(put) : put.IsOwed ? -Shown : 0;
@@ -69,9 +69,12 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
             : open.References == put.References ? SameNumber
             : put.References > open.References ? PartOf
             : 0;
+        // One call takes and puts within itself, the last first; what outlives its call is mostly a queue, where the first goes first.
+        bool isNested = open.Pid == put.Pid && HaveCommonCaller(open.Stack, put.Stack);
+        bool isWithoutStacks = open.Stack == 0 || put.Stack == 0;
         if (open.Pid == put.Pid && open.Pid != 0)
         {
-            score += SameTask + (HaveCommonCaller(open.Stack, put.Stack) ? CommonCaller : 0) + (isLatest && put.FollowsTake ? NothingBetween : 0);
+            score += SameTask + (isNested ? CommonCaller : 0) + (isLatest && put.FollowsTake && (isNested || isWithoutStacks) ? NothingBetween : 0);
         }
 
         if (!open.IsStructural && open.Pid != put.Pid && meanings[put.Stack].IsContiguous)
@@ -79,7 +82,7 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
             score += NotItsOwn;
         }
 
-        return score + (isLatest ? Latest : 0);
+        return score + ((isNested || isWithoutStacks ? isLatest : isFirst) ? InTurn : 0);
     }
 
     /// <summary>How well a put fits one of the references whose takers nobody saw.</summary>

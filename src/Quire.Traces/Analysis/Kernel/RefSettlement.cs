@@ -302,7 +302,7 @@ internal sealed class RefSettlement
                 Released = entry.Time,
                 PutStack = entry.Stack,
                 PutPid = entry.Pid,
-                Confidence = BothSay(open.Survival, likelihood) * (IsLate(open.IsStructural, put) && !put.IsOwed ? UnseenLateness : 1),
+                Confidence = open.Survival * likelihood * (IsLate(open.IsStructural, put) && !put.IsOwed ? UnseenLateness : 1),
                 Match = IsLate(open.IsStructural, put) ? put.Match : open.Match,
                 IsStructural = open.IsStructural,
                 IsLate = IsLate(open.IsStructural, put),
@@ -324,14 +324,6 @@ internal sealed class RefSettlement
                 _open[best] = open;
             }
         }
-    }
-
-    // It was still held, if no earlier put was its own; and this put, which fits it so well, speaks for that as well.
-    private static double BothSay(double survival, double likelihood)
-    {
-        double held = survival * likelihood;
-        double gone = (1 - survival) * (1 - likelihood);
-        return held + gone > 0 ? held / (held + gone) : 0;
     }
 
     // A reference of an unknown taker was given back. Where that was not the page's own (a mapping, the cache), somebody had held it.
@@ -392,11 +384,12 @@ internal sealed class RefSettlement
         }
 
         int best = -1;
+        int first = _open.FindIndex(static open => !open.IsStructural);
         double top = _before > 0 ? _policy.OfUnknown(put, _before) : double.NegativeInfinity;
         double unknown = top;
         for (int i = 0; i < _open.Count; i++)
         {
-            _scores[i] = _policy.Of(_open[i], put, isLatest: i == _open.Count - 1);
+            _scores[i] = _policy.Of(_open[i], put, isFirst: i == first, isLatest: i == _open.Count - 1);
             if (_scores[i] > top)
             {
                 top = _scores[i];

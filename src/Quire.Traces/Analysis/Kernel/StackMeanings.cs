@@ -18,6 +18,9 @@ internal sealed class StackMeaning
     /// <summary>Whether it is inside a contiguous allocation.</summary>
     internal required bool IsContiguous { get; init; }
 
+    /// <summary>Whether memory goes offline there.</summary>
+    internal required bool IsOffline { get; init; }
+
     /// <summary>The frame that names the site best; <c>unknown site</c> where there is none.</summary>
     internal required string Label { get; init; }
 
@@ -36,9 +39,10 @@ internal sealed class StackMeanings(StackTable stacks, TraceInput input)
     /// <summary>The class of what no rule knows.</summary>
     internal const string UnknownClass = "unknown";
 
-    // Memory that goes offline is emptied in the same way (mm/memory_hotplug.c).
     // alloc_contig_range and what it calls itself, in any kernel since 4.6 (mm/page_alloc.c, mm/cma.c); with allocation profiling the name ends in _noprof.
-    private static readonly string[] s_contiguous = ["alloc_contig_range", "__alloc_contig_migrate_range", "alloc_contig_pages", "cma_alloc", "__cma_alloc", "cma_range_alloc", "offline_pages", "__offline_pages"];
+    // Memory that goes offline is emptied in the same way (mm/memory_hotplug.c).
+    private static readonly string[] s_contiguous = ["alloc_contig_range", "__alloc_contig_migrate_range", "alloc_contig_pages", "cma_alloc", "__cma_alloc", "cma_range_alloc"];
+    private static readonly string[] s_offline = ["offline_pages", "__offline_pages", "do_migrate_range"];
 
     private readonly List<StackMeaning?> _meanings = [];
 
@@ -79,10 +83,13 @@ internal sealed class StackMeanings(StackTable stacks, TraceInput input)
             Put = RefClasses.Match(frames, RefRole.Put, isPin: false),
             Pin = RefClasses.Match(frames, RefRole.Take, isPin: true),
             Unpin = RefClasses.Match(frames, RefRole.Put, isPin: true),
-            IsContiguous = Array.Exists(frames, static frame => Array.Exists(s_contiguous, name => IsFunction(frame, name))),
+            IsContiguous = HasAny(frames, s_contiguous) || HasAny(frames, s_offline),
+            IsOffline = HasAny(frames, s_offline),
             Label = label >= 0 && label < frames.Length ? frames[label] : frames.Length > 0 ? frames[0] : NoStack,
         };
     }
+
+    private static bool HasAny(string[] frames, string[] functions) => Array.Exists(frames, frame => Array.Exists(functions, name => IsFunction(frame, name)));
 
     // The function itself, or a part that the compiler made of it: name.isra.0, name_noprof.
     private static bool IsFunction(string frame, string name) =>

@@ -6,14 +6,14 @@ public sealed record AttemptReport
     /// <summary>Its number in the trace, from 1.</summary>
     public required int Index { get; init; }
 
-    /// <summary>The area's name.</summary>
-    public required string Area { get; init; }
+    /// <summary>The area's name; null where the trace does not say.</summary>
+    public required string? Area { get; init; }
 
-    /// <summary>Pages asked for.</summary>
-    public required long Pages { get; init; }
+    /// <summary>Pages asked for; of an allocation without events of its own those of the range it tested; null where the trace does not say.</summary>
+    public required long? Pages { get; init; }
 
-    /// <summary>Order of the alignment asked for.</summary>
-    public required int Align { get; init; }
+    /// <summary>Order of the alignment asked for; null where the trace does not say.</summary>
+    public required int? Align { get; init; }
 
     /// <summary>When it began, in ns of the trace's clock.</summary>
     public required long StartNs { get; init; }

@@ -11,12 +11,12 @@ internal static class AttemptText
     /// <param name="output">Where to.</param>
     /// <param name="attempt">The attempt.</param>
     /// <param name="said">What the report has said already: a verdict is not said twice.</param>
-    /// <param name="begin">When the recording began.</param>
+    /// <param name="when">When it began.</param>
     /// <param name="all">Whether to fold nothing.</param>
-    internal static void Write(TextWriter output, AttemptReport attempt, string said, long begin, bool all)
+    internal static void Write(TextWriter output, AttemptReport attempt, string said, string when, bool all)
     {
         string verdict = said.StartsWith(attempt.Verdict, StringComparison.Ordinal) ? "" : $": {attempt.Verdict}";
-        ReportText.Line(output, $"attempt {attempt.Index}: {Units.Moment(attempt.StartNs - begin)}, {attempt.Task}{(attempt.Site is null ? "" : $", {attempt.Site}")}{verdict}");
+        ReportText.Line(output, $"attempt {attempt.Index}: {when}, {attempt.Task}{(attempt.Site is null ? "" : $", {attempt.Site}")}{verdict}");
         BusyPageReport[][] groups = all ? [.. attempt.BusyPages.Select(static page => (BusyPageReport[])[page])]
             : [.. attempt.BusyPages.GroupBy(Gist).Select(static group => group.ToArray())];
         int shown = all ? groups.Length : Math.Min(PagesShown, groups.Length);
@@ -40,7 +40,8 @@ internal static class AttemptText
     private static string Gist(BusyPageReport page) =>
         $"{page.Reason}\0{page.Count}\0{page.Expected}\0{page.Class}\0{page.Unattributed}\0{page.Flags}\0{page.Holders.Count}\0{string.Join('\0', page.Holders.Select(static holder => $"{holder.Site}\0{holder.Task}\0{holder.References}\0{holder.Class}\0{holder.ReleasedNs is null}"))}";
 
-    private static void Page(TextWriter output, AttemptReport attempt, BusyPageReport[] group, bool all)
+    /// <summary>Writes pages of which the same is to be said, and who held them.</summary>
+    internal static void Page(TextWriter output, AttemptReport attempt, BusyPageReport[] group, bool all)
     {
         BusyPageReport page = group[0];
         ReportText.Line(output, $"  {Frames(group)}  {Units.Reason(page.Reason)}{Counts(page)}{Expected(page)}");
@@ -68,6 +69,8 @@ internal static class AttemptText
     private static void Holder(TextWriter output, AttemptReport attempt, HolderReport holder, HolderReport[]? same)
     {
         string references = holder.Pins is { } pins ? $", {Units.Count(pins, "pin")}" : holder.References == 1 ? "" : $" x{holder.References}";
+        string age = holder.AcquiredNs is null ? "since before the trace" : Units.Duration(holder.AgeNs);
+        string whom = holder.Basis == "inferred" && holder.Task is { Pid: 0, Comm: not TraceTask.Idle } ? "unknown task" : $"{holder.Task}";
         string released = holder.ReleasedNs is { } at
             ? at <= attempt.EndNs ? "let go before it failed" : $"let go {Units.Duration(at - (attempt.EndNs ?? at))} later"
             : "never let go in this trace";
@@ -81,12 +84,12 @@ internal static class AttemptText
         }
 
         released += holder.ReleasedTask is { } task && task.Pid != holder.Task.Pid ? $" by {task}" : "";
-        released += holder.Basis == "inferred" && holder.ReleasedSite is { } site ? $" in {site}" : "";
+        released += holder.Basis == "inferred" && holder.ReleasedSite is { } site and not StackMeanings.NoStack ? $" in {site}" : "";
         string taken = holder.TakenSite is null ? "" : $"; taken at {holder.TakenSite}";
         string doubt = holder.Basis == "inferred" ? $"; confidence {holder.Confidence:0.00}"
             : holder.Confidence < 1 ? "; its release may be among the lost events"
             : "";
-        ReportText.Line(output, $"    HELD  {holder.Site}  {holder.Task}  ({Units.Class(holder.Class)}{references})  {Units.Duration(holder.AgeNs)}  {released}{taken}{doubt}");
+        ReportText.Line(output, $"    HELD  {holder.Site}  {whom}  ({Units.Class(holder.Class)}{references})  {age}  {released}{taken}{doubt}");
     }
 
     private static string Frames(BusyPageReport[] group)

@@ -15,11 +15,10 @@ internal static class BlameText
             : all && report.Attempts is [{ } asked] ? [asked]
             : [.. report.Attempts.Where(static attempt => attempt.Result is "busy" or "no-space" or "interrupted" || attempt.BusyPages.Count > 0)];
         IEnumerable<AttemptReport> shown = all ? failed : failed.Reverse().DistinctBy(Gist).Take(AttemptsShown).Reverse();
-        long begin = Begin(report.Source);
         int written = 0;
         foreach (AttemptReport attempt in shown)
         {
-            AttemptText.Write(output, attempt, report.Verdict, begin, all);
+            AttemptText.Write(output, attempt, report.Verdict, Units.When(attempt.StartNs, report.Source), all);
             written++;
         }
 
@@ -54,7 +53,7 @@ internal static class BlameText
         }
 
         // What a kernel's pages have by themselves is most of what there is, and nobody's doing.
-        IReadOnlyList<HeldRow> shown = all ? report.HeldAtEnd : [.. report.HeldAtEnd.Where(static row => !(row.Structural && row.Basis == "inferred"))];
+        IReadOnlyList<HeldRow> shown = all ? report.HeldAtEnd : [.. Folded(report.HeldAtEnd.Where(static row => !(row.Structural && row.Basis == "inferred")))];
         List<HeldRow> rows = [];
         List<HeldRow> folded = [];
         foreach (HeldRow row in shown)
@@ -127,6 +126,19 @@ internal static class BlameText
         IEnumerable<HeldRow> like = all.Where(other => row.Structural || !other.Structural);
         return row.References < Share * like.Sum(static other => other.References) && row.PinnedBytes < Share * like.Sum(static other => other.PinnedBytes);
     }
+
+    // Of one function through different stacks one line: what it took and gave back is counted together.
+    private static IEnumerable<HeldRow> Folded(IEnumerable<HeldRow> rows) => rows
+        .GroupBy(static row => (row.Site, row.Class))
+        .Select(static group => group.Count() == 1 ? group.First() : group.First() with
+        {
+            References = group.Sum(static row => row.References),
+            Pages = group.Sum(static row => row.Pages),
+            PinnedBytes = group.Sum(static row => row.PinnedBytes),
+            Suspicious = group.Any(static row => row.Suspicious),
+            Stacks = group.Count(),
+            Trend = [.. Enumerable.Range(0, group.First().Trend.Count).Select(point => group.Sum(row => row.Trend[point]))],
+        });
 
     // How often what was taken there is given back: two takings against one putting stand out. Of tickets the holders say so themselves.
     private static string[] GivenBack(HeldRow row) => row.Basis == "inferred"

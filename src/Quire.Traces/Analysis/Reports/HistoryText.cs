@@ -6,7 +6,7 @@ internal static class HistoryText
     internal static void Write(TextWriter output, HistoryReport report, bool stacks)
     {
         ReportText.Line(output, report.Verdict);
-        ReportText.Line(output, $"  {"TIME",14}  {"THREAD",-22}  {"COUNT",5}  {"EVENT",-24}  WHAT");
+        ReportText.Line(output, $"  {"TIME",14}  {(report.Source.IsKernel ? "TASK" : "THREAD"),-22}  {"COUNT",5}  {"EVENT",-24}  WHAT");
         ulong? generation = null;
         int? lastLife = null;
         long events = 0;
@@ -28,7 +28,7 @@ internal static class HistoryText
             string count = next.Count is { } known ? Units.Number(known) : "";
             string site = next.Site is null ? "" : $"  {next.Site}";
             string mark = next.Gap ? "  <- does not follow from the count before: an event is missing" : next.Snapshot ? "  (snapshot)" : "";
-            ReportText.Line(output, $"  {Units.Moment(next.TimeNs - report.BeginNs),14}  {next.Task,-22}  {count,5}  {next.Event,-24}  {next.What}{site}{mark}");
+            ReportText.Line(output, $"  {(report.Source.IsKernel ? Units.Clock(next.TimeNs) : Units.Moment(next.TimeNs - report.BeginNs)),14}  {next.Task,-22}  {count,5}  {next.Event,-24}  {next.What}{site}{mark}");
             if (stacks)
             {
                 ReportText.Stack(output, next.Stack, "                      ", all: true);

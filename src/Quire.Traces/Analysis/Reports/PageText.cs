@@ -16,7 +16,12 @@ internal static class PageText
         foreach (AttemptReport attempt in page.Attempts)
         {
             string then = attempt.ClearNs is { } clear && attempt.EndNs is { } end && clear > end ? $"; all let go {Units.Duration(clear - end)} later" : "";
-            ReportText.Line(output, $"blocked: attempt {attempt.Index}, {Units.Count(attempt.Pages, "page")} in area '{attempt.Area}' at {Units.Moment(attempt.StartNs - BlameText.Begin(page.Source))}{(attempt.Site is null ? "" : $" by {attempt.Site}")} failed here; gave up after {Units.Count(attempt.RangesTried, "try")}{then}");
+            ReportText.Line(output, $"blocked: attempt {attempt.Index}{(attempt.Pages is { } pages ? $", {Units.Count(pages, "page")}" : "")}{(attempt.Area is null ? "" : $" in area '{attempt.Area}'")} at {Units.When(attempt.StartNs, page.Source)}{(attempt.Site is null ? "" : $" by {attempt.Site}")} failed here; gave up after {Units.Count(attempt.RangesTried, "try")}{then}");
+            // Who held it then: of a kernel's page that may have been in another of the frame's lives.
+            if (attempt.BusyPages.FirstOrDefault(busy => busy.Pfn == page.Pfn) is { } busy && page.IsInferred)
+            {
+                AttemptText.Page(output, attempt, [busy], all);
+            }
         }
 
         foreach (string rule in page.AgainstTheRules)

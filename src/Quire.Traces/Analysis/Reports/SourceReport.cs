@@ -10,9 +10,10 @@ namespace Quire.Traces.Analysis;
 /// <param name="Sample">One reference in so many was recorded; 1: all of them.</param>
 /// <param name="Filter">What the recording was restricted to; null for nothing.</param>
 /// <param name="EndSnapshot">Whether a complete snapshot of the end confirms who held what.</param>
+/// <param name="IsKernel">Whether it is a kernel's: holders are inferred.</param>
 /// <param name="Properties">What the recorder said about itself.</param>
 public sealed record SourceReport(
-    string Format, string? Kernel, long Events, long? FirstNs, long? LastNs, string Clock, int Sample, string? Filter, bool EndSnapshot,
+    string Format, string? Kernel, long Events, long? FirstNs, long? LastNs, string Clock, int Sample, string? Filter, bool EndSnapshot, bool IsKernel,
     IReadOnlyDictionary<string, string> Properties)
 {
     internal static SourceReport Of(EventPass pass) => new(
@@ -25,5 +26,6 @@ public sealed record SourceReport(
         pass.Sample,
         pass.Filter.Length == 0 ? null : pass.Filter,
         pass.HasEndSnapshot,
+        pass.Input.Source.IsKernel,
         new SortedDictionary<string, string>(pass.Input.Source.Properties.ToDictionary(), StringComparer.Ordinal));
 }

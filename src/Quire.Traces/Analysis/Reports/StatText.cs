@@ -8,7 +8,12 @@ internal static class StatText
     internal static void Write(TextWriter output, StatReport report)
     {
         SourceReport source = report.Source;
-        ReportText.Line(output, $"{source.Format}: {Units.Count(source.Events, "event")} over {Units.Duration(report.EndNs - report.BeginNs)}, {Units.Count(report.Tasks.Count, "thread")}, {Units.Count(report.Pages.Seen, "page")}, {Units.Count(ReportText.Lost(report.DataQuality), "lost event")}");
+        ReportText.Line(output, $"{source.Format}: {Units.Count(source.Events, "event")} over {Units.Duration(report.EndNs - report.BeginNs)}, {Units.Count(report.Tasks.Count, source.IsKernel ? "task" : "thread")}, {Units.Count(report.Pages.Seen, "page")}, {Units.Count(ReportText.Lost(report.DataQuality), "lost event")}");
+        if (source is { IsKernel: true, FirstNs: { } first, LastNs: { } last })
+        {
+            ReportText.Line(output, $"from {Units.Clock(first)} to {Units.Clock(last)} (clock {source.Clock})");
+        }
+
         if (report.Events.Count > 0)
         {
             ReportText.Line(output, "events");
@@ -23,7 +28,7 @@ internal static class StatText
 
         if (report.Tasks.Count > 0)
         {
-            ReportText.Line(output, "threads");
+            ReportText.Line(output, source.IsKernel ? "tasks" : "threads");
             Columns tasks = new(false, true);
             foreach (TaskEvents task in report.Tasks.Take(TasksShown))
             {
@@ -32,7 +37,7 @@ internal static class StatText
 
             if (report.Tasks.Count > TasksShown)
             {
-                tasks.Add(" ", $"(+{Units.Count(report.Tasks.Count - TasksShown, "thread")})", Units.Number(report.Tasks.Skip(TasksShown).Sum(static task => task.Events)));
+                tasks.Add(" ", $"(+{Units.Count(report.Tasks.Count - TasksShown, source.IsKernel ? "task" : "thread")})", Units.Number(report.Tasks.Skip(TasksShown).Sum(static task => task.Events)));
             }
 
             tasks.Write(output);
