@@ -72,7 +72,7 @@ internal static class BusyPages
     private static List<KernelHolding> Held(in KernelPage page, long? ended, long time, KernelAttempt attempt, KernelPass pass)
     {
         List<KernelHolding> held = [];
-        foreach (KernelHolding holding in pass.Settlement.HoldingsOf(page, ended))
+        foreach (KernelHolding holding in pass.Settlement.HoldingsOf(page, ended, time))
         {
             bool isOwn = holding.TakePid == attempt.Pid && holding.Acquired >= attempt.Start;
             if (holding.IsHeldAt(time) && !isOwn)
@@ -90,7 +90,7 @@ internal static class BusyPages
         List<HolderReport> chosen = [];
         KernelPage of = page;
         int rest = surplus;
-        KernelHolding[] others = [.. held.Where(static holding => !holding.IsStructural).OrderByDescending(static holding => holding.Confidence).ThenBy(static holding => holding.Acquired)];
+        KernelHolding[] others = [.. held.Where(static holding => !holding.IsStructural).OrderByDescending(static holding => holding.Then ?? holding.Confidence).ThenBy(static holding => holding.Acquired)];
         int candidates = others.Sum(static holding => holding.References);
         double share = candidates > surplus ? (double)surplus / candidates : 1;
         Add(others, share);
@@ -114,7 +114,7 @@ internal static class BusyPages
                 KernelHolding part = candidate;
                 part.References = Math.Min(rest, candidate.References);
                 rest -= part.References;
-                chosen.Add(KernelHolders.Of(part, of, time, share, pass));
+                chosen.Add(KernelHolders.Of(part, of, time, share, pass, isThen: true));
             }
         }
     }

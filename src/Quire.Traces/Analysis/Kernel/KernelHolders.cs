@@ -6,6 +6,9 @@ internal static class KernelHolders
     /// <summary>What is inferred is never certain.</summary>
     private const double MostCertain = 0.99;
 
+    /// <summary>A page's own reference that a batch put late: when what it stood for went was not seen.</summary>
+    private const double LateFactor = 0.5;
+
     private const double LossFactor = 0.5;
     private const double MismatchFactor = 0.7;
     private const double UnknownTakerFactor = 0.8;
@@ -16,8 +19,10 @@ internal static class KernelHolders
     /// <param name="until">Up to when its age counts.</param>
     /// <param name="share">How much of the doubt is left: less than 1 where it is one of several who may have been meant.</param>
     /// <param name="pass">The reading.</param>
-    internal static HolderReport Of(in KernelHolding holding, in KernelPage page, long until, double share, KernelPass pass)
+    /// <param name="isThen">Whether it is asked how sure it is that it was held at the moment asked for, rather than of its pairing.</param>
+    internal static HolderReport Of(in KernelHolding holding, in KernelPage page, long until, double share, KernelPass pass, bool isThen = false)
     {
+        double late = isThen && holding is { IsLate: true, Then: not null } ? LateFactor : 1;
         StackMeaning? take = holding.Acquired is null ? null : pass.Meanings[holding.TakeStack];
         StackMeaning? put = holding.Released is null || holding.EndedWithPage ? null : pass.Meanings[holding.PutStack];
         long since = holding.Acquired ?? page.Since;
@@ -39,7 +44,7 @@ internal static class KernelHolders
             TakenSite = null,
             Stack = take?.Frames ?? [],
             Class = holding.Match.Class.Name,
-            Confidence = Math.Round(Math.Clamp(holding.Confidence * share * Trust(holding, page, until, pass), 0.01, MostCertain), 2),
+            Confidence = Math.Round(Math.Clamp((isThen ? holding.Then ?? holding.Confidence : holding.Confidence) * late * share * Trust(holding, page, until, pass), 0.01, MostCertain), 2),
             Basis = "inferred",
         };
     }

@@ -17,6 +17,9 @@ internal struct KernelHolding
     /// <summary>How likely the pairing is right: that it was given back here, and where it was not given back, that it is still held.</summary>
     internal double Confidence;
 
+    /// <summary>How likely it was held at the moment asked for: whatever became of it later. Null where it was not seen to be taken by then.</summary>
+    internal double? Then;
+
     /// <summary>What kind of reference.</summary>
     internal RefMatch Match;
 

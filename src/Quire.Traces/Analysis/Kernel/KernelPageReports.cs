@@ -8,13 +8,13 @@ internal static class KernelPageReports
         long moment = options.AtNs ?? pass.End;
         bool isSeen = TryLife(pass, pfn, moment, out KernelPage page, out long? ended);
         bool isLive = isSeen && page.Since <= moment && !(ended <= moment) && (options.AtNs is not null || page.Count > 0 || page.IsFrozen);
-        List<KernelHolding> holdings = isSeen ? [.. pass.Settlement.HoldingsOf(page, ended)] : [];
+        List<KernelHolding> holdings = isSeen ? [.. pass.Settlement.HoldingsOf(page, ended, moment)] : [];
         (int? count, int look, int mapcount) = isLive ? StateAt(pass, page, moment) : (null, -1, 0);
         PageExpectation shown = pass.Expectations.Of(look, mapcount, page.Order);
         List<HolderReport> holders =
         [
             .. holdings.Where(holding => isLive && !holding.IsStructural && holding.IsHeldAt(moment))
-                .Select(holding => KernelHolders.Of(holding, page, moment, 1, pass))
+                .Select(holding => KernelHolders.Of(holding, page, moment, 1, pass, isThen: true))
                 .OrderBy(static holder => holder.AcquiredNs ?? long.MinValue)
                 .ThenBy(static holder => holder.Site, StringComparer.Ordinal),
         ];

@@ -10,6 +10,9 @@ internal struct OpenReference
 
     /// <summary>How likely it is still held, after the puts so far that may have been its own.</summary>
     internal double Survival;
+
+    /// <summary>The same at the moment that is asked for; null before it.</summary>
+    internal double? Then;
     internal RefMatch Match;
     internal bool IsStructural;
 }

@@ -110,13 +110,16 @@ internal sealed class RefSettlement
     }
 
     /// <summary>The holdings of a page, those that are still held too. Valid until the next call.</summary>
-    internal IReadOnlyList<KernelHolding> HoldingsOf(in KernelPage page, long? ended)
+    /// <param name="page">The page.</param>
+    /// <param name="ended">When its life ended; null: it lives.</param>
+    /// <param name="moment">The moment for which <see cref="KernelHolding.Then"/> is asked.</param>
+    internal IReadOnlyList<KernelHolding> HoldingsOf(in KernelPage page, long? ended, long moment = long.MaxValue)
     {
-        Run(page, mayTeach: false, ended);
+        Run(page, mayTeach: false, ended, moment);
         return _done;
     }
 
-    private void Run(in KernelPage page, bool mayTeach, long? ended)
+    private void Run(in KernelPage page, bool mayTeach, long? ended, long moment = long.MaxValue)
     {
         _open.Clear();
         _done.Clear();
@@ -129,6 +132,12 @@ internal sealed class RefSettlement
         for (int at = page.First; at != RefJournal.None; at = _journal[at].Next)
         {
             ref RefEntry entry = ref _journal[at];
+            if (entry.Time > moment)
+            {
+                Then();
+                moment = long.MaxValue;
+            }
+
             Look(page, entry);
             switch (entry.Op)
             {
@@ -159,10 +168,12 @@ internal sealed class RefSettlement
             _followsTake = false;
         }
 
+        Then();
         foreach (OpenReference open in _open)
         {
             _done.Add(new KernelHolding
             {
+                Then = open.Then,
                 Acquired = open.Time,
                 References = open.References,
                 TakeStack = open.Stack,
@@ -173,6 +184,17 @@ internal sealed class RefSettlement
                 IsStructural = open.IsStructural,
                 EndedWithPage = ended is not null,
             });
+        }
+    }
+
+    // The moment asked for is here: what is open is held.
+    private void Then()
+    {
+        for (int i = 0; i < _open.Count; i++)
+        {
+            OpenReference open = _open[i];
+            open.Then ??= open.Survival;
+            _open[i] = open;
         }
     }
 
@@ -295,6 +317,7 @@ internal sealed class RefSettlement
             int parts = Math.Min(references, open.References);
             _done.Add(new KernelHolding
             {
+                Then = open.Then,
                 Acquired = open.Time,
                 References = parts,
                 TakeStack = open.Stack,
