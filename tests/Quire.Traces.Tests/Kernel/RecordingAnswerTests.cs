@@ -88,7 +88,7 @@ public sealed class RecordingAnswerTests
         });
     }
 
-    public static TheoryData<string> Nobodys { get; } = ["kpageflags-6.12", "uring-fixed-6.12", "uring-fixed-6.12-alt", "writeback-slow-6.12", "no-memory-6.12"];
+    public static TheoryData<string> Nobodys { get; } = ["kpageflags-6.12", "uring-fixed-6.12", "uring-fixed-6.12-alt", "no-memory-6.12"];
 
     [Theory]
     [MemberData(nameof(Nobodys))]
@@ -162,8 +162,6 @@ public sealed class RecordingAnswerTests
     [InlineData("vmsplice-texts-6.12/trace-symaddr.txt.gz", "__do_sys_vmsplice")]
     [InlineData("vmsplice-texts-6.12/trace-symoffset.txt.gz", "__do_sys_vmsplice")]
     [InlineData("vmsplice-texts-6.12/trace-fields.txt.gz", null)]
-    [InlineData("vmsplice-6.12/trace-v6.dat.gz", "__do_sys_vmsplice")]
-    [InlineData("vmsplice-6.12/trace-cmd-report.txt.gz", "__do_sys_vmsplice")]
     public void Every_way_to_print_the_same_buffer_gives_the_same_answer(string file, string? function)
     {
         BlameReport report = KernelSample.Blame(file);

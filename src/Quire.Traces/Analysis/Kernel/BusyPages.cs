@@ -18,7 +18,7 @@ internal static class BusyPages
         List<KernelHolding> held = Held(page, ended, sight.Time, attempt, pass);
         int others = held.Where(static holding => !holding.IsStructural).Sum(static holding => holding.References);
         int? expected = sight.FreezeExpected > 0 ? sight.FreezeExpected
-            : shown.IsKnown ? shown.Sum + sight.Own
+            : shown.IsKnown ? shown.Sum + sight.Own + Coming(held, sight, pass)
             : sight.Count > 0 ? Math.Max(0, sight.Count - others)
             : null;
         int surplus = Math.Max(0, sight.Count - expected ?? 0);
@@ -82,6 +82,18 @@ internal static class BusyPages
         }
 
         return held;
+    }
+
+    // Whoever maps a page, caches it or attaches to it takes the reference first: where that is the last that was seen of the page, it does not show yet what the reference is for.
+    private static int Coming(List<KernelHolding> held, in PageSight sight, KernelPass pass)
+    {
+        int coming = 0;
+        foreach (KernelHolding holding in held)
+        {
+            coming += holding.Acquired == sight.Shown && holding.IsStructural && pass.Meanings[holding.TakeStack].Take.Class.Name is "fork" or "mapping" or "page-cache" or "private-data" ? holding.References : 0;
+        }
+
+        return coming;
     }
 
     // Those who made the surplus: the surest first, up to as many references as there are too many. A page's own references come last, and only where no unknown taker could be meant instead.

@@ -75,6 +75,9 @@ internal struct PageSight
     internal int Look;
     internal int Mapcount;
     internal int MigrateType;
+
+    /// <summary>Where it was not an event of the allocation's own: when the event was that showed the page last; else 0.</summary>
+    internal long Shown;
 }
 
 /// <summary>A page that stood in the way of a range.</summary>

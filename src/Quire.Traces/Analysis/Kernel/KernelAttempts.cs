@@ -543,7 +543,7 @@ internal sealed class KernelAttempts : AttemptTracker
         }
 
         ref KernelPage page = ref _lives[at];
-        return new PageSight { Time = time, Count = page.Count, Look = page.Look, Mapcount = page.Mapcount, MigrateType = page.MigrateType };
+        return new PageSight { Time = time, Count = page.Count, Look = page.Look, Mapcount = page.Mapcount, MigrateType = page.MigrateType, Shown = page.Changed };
     }
 
     private void Block(KernelAttempt attempt, ulong pfn, PageSight sight, bool isTouched, bool isSkipped, bool isNamed, PageSight meanwhile = default)

@@ -11,9 +11,15 @@ internal sealed class PairingEvidence
 {
     private const int Limit = 1 << 18;
 
+    /// <summary>Tasks that may give back what another took, as a rule.</summary>
+    private const double OtherTasks = 2;
+    private const double MostOfTask = 4;
+
     private readonly Dictionary<(int Take, int Put), int> _pairs = [];
     private readonly Dictionary<int, int> _takes = [];
     private readonly Dictionary<int, int> _puts = [];
+
+    private readonly Dictionary<int, (int Same, int Other)> _tasks = [];
 
     /// <summary>References of unknown takers have this instead of a stack.</summary>
     internal const int Before = -1;
@@ -28,6 +34,27 @@ internal sealed class PairingEvidence
         CollectionsMarshal.GetValueRefOrAddDefault(_pairs, (take, put), out _)++;
         CollectionsMarshal.GetValueRefOrAddDefault(_takes, take, out _)++;
         CollectionsMarshal.GetValueRefOrAddDefault(_puts, put, out _)++;
+    }
+
+    /// <summary>Whether what was taken at a stack was given back by the same task, where nobody else had anything to give back.</summary>
+    internal void LearnTask(int take, bool isSame)
+    {
+        if (take == 0 || (_tasks.Count >= Limit && !_tasks.ContainsKey(take)))
+        {
+            return;
+        }
+
+        ref (int Same, int Other) seen = ref CollectionsMarshal.GetValueRefOrAddDefault(_tasks, take, out _);
+        seen = isSame ? (seen.Same + 1, seen.Other) : (seen.Same, seen.Other + 1);
+    }
+
+    /// <summary>How much it speaks for a reference taken at a stack that its own task gives it back.</summary>
+    internal double OfTask(int take)
+    {
+        // Before anything is known: four of five give back what they took themselves. Another's reference it can be as well: one of a few tasks.
+        (int same, int other) = _tasks.GetValueOrDefault(take);
+        double own = (same + 2) / (same + other + 2.5);
+        return Math.Clamp(Math.Log(own / (1 - own) * OtherTasks), 0, MostOfTask);
     }
 
     /// <summary>How much the trace speaks for a pair: above 0 for it, below 0 against it, 0 where it knows neither.</summary>

@@ -15,6 +15,26 @@ internal struct OpenReference
     internal double? Then;
     internal RefMatch Match;
     internal bool IsStructural;
+
+    /// <summary>Who was given the put that this reference's survival is most in doubt for.</summary>
+    internal Rival Rival;
+}
+
+/// <summary>A reference that was given a put which may have been another's.</summary>
+internal struct Rival
+{
+    internal int Stack;
+    internal int Pid;
+
+    /// <summary>0: there is no rival, or none is remembered.</summary>
+    internal int References;
+    internal bool IsStructural;
+
+    /// <summary>It is of a taker whom nobody saw.</summary>
+    internal bool IsUnknown;
+
+    /// <summary>How likely that put was the doubted reference's.</summary>
+    internal double Doubt;
 }
 
 /// <summary>A put whose reference is looked for.</summary>
@@ -24,8 +44,9 @@ internal struct OpenReference
 /// <param name="Match">What its stack means.</param>
 /// <param name="Surplus">Structural references (those of unknown takers among them) that the page would have beyond what it shows, were this put one of them; null: not known.</param>
 /// <param name="IsOwed">The page was seen to lose a mapping or content, and its reference has not been put yet.</param>
+/// <param name="EndsOwn">Whether references of mappings and contents are given back at such a stack.</param>
 /// <param name="FollowsTake">Whether the operation before it on the page was a taking.</param>
-internal readonly record struct OpenPut(int Stack, int Pid, int References, RefMatch Match, int? Surplus, bool IsOwed, bool FollowsTake);
+internal readonly record struct OpenPut(int Stack, int Pid, int References, RefMatch Match, int? Surplus, bool IsOwed, bool EndsOwn, bool FollowsTake);
 
 /// <summary>
 /// The policy by which a put finds the reference it gives back. Each candidate gets a score, the logarithm of how much more likely it is than a candidate of which nothing is known; the best is
@@ -44,7 +65,6 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     private const double SameClass = 3;
     private const double EndsClass = 2;
     private const double OtherClass = -2.5;
-    private const double SameTask = 2;
     private const double SameNumber = 1;
     private const double PartOf = -1;
     private const double PinOfOther = -6;
@@ -57,7 +77,7 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     private const double NotItsOwn = -6;
 
     /// <summary>Tie-breaker: it is this one's turn.</summary>
-    private const double InTurn = 0.3;
+    private const double InTurn = 0.6;
 
     private const int Entry = 3;
 
@@ -77,7 +97,7 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
         bool isWithoutStacks = open.Stack == 0 || put.Stack == 0;
         if (open.Pid == put.Pid && open.Pid != 0)
         {
-            score += SameTask + (isNested ? CommonCaller : 0) + (isLatest && put.FollowsTake && (isNested || isWithoutStacks) ? NothingBetween : 0);
+            score += evidence.OfTask(open.Stack) + (isNested ? CommonCaller : 0) + (isLatest && put.FollowsTake && (isNested || isWithoutStacks) ? NothingBetween : 0);
         }
 
         if (!open.IsStructural && open.Pid != put.Pid && meanings[put.Stack].IsContiguous)
@@ -97,7 +117,7 @@ internal sealed class PairingPolicy(StackMeanings meanings, PairingEvidence evid
     }
 
     // The page's own references: what it shows says whether one of them went.
-    private static double OfOwn(in OpenPut put) => put.IsOwed ? Shown : put.Surplus is not { } surplus ? 0 : surplus >= 0 ? Possible : -Shown;
+    private static double OfOwn(in OpenPut put) => put.IsOwed ? Shown : put.Surplus is not { } surplus ? 0 : surplus >= 0 ? (put.EndsOwn ? Possible : 0) : -Shown;
 
     private static double Classes(RefClass take, RefClass put)
     {

@@ -20,8 +20,14 @@ internal sealed class RefSettlement
     /// <summary>From this likelihood on a pairing teaches.</summary>
     private const double Certain = 0.75;
 
+    /// <summary>From this likelihood on it is likelier than all others together.</summary>
+    private const double Likelier = 0.5;
+
     /// <summary>A pin is taken as 1 and then 1023 by some kernels: within this time, by one task.</summary>
     private const long PinParts = 1_000_000;
+
+    /// <summary>The classes of stacks at which references of mappings and contents are given back.</summary>
+    private static readonly HashSet<string> s_ownEnds = [.. ((string[])["mapping", "page-cache", "private-data", "swap-cache"]).SelectMany(static own => RefClasses.Find(own).EndedBy), "exit"];
 
     private readonly RefJournal _journal;
     private readonly PageExpectations _expectations;
@@ -301,7 +307,9 @@ internal sealed class RefSettlement
                 return;
             }
 
-            OpenPut put = new(entry.Stack, entry.Pid, references, meaning.Of(RefRole.Put, StackMeanings.IsPin(references)), Surplus(page, entry, references), _owed >= references, _followsTake);
+            RefMatch match = meaning.Of(RefRole.Put, StackMeanings.IsPin(references));
+            bool endsOwn = EndsOwn(match.Class);
+            OpenPut put = new(entry.Stack, entry.Pid, references, match, Surplus(page, entry, references), endsOwn && _owed >= references, endsOwn, _followsTake);
             int best = Best(put, out double likelihood, out bool isAlone);
             if (best < 0)
             {
@@ -325,11 +333,16 @@ internal sealed class RefSettlement
                 Released = entry.Time,
                 PutStack = entry.Stack,
                 PutPid = entry.Pid,
-                Confidence = open.Survival * likelihood * (IsLate(open.IsStructural, put) && !put.IsOwed ? UnseenLateness : 1),
+                Confidence = StillHeld(open, put) * (IsLate(open.IsStructural, put) && !put.IsOwed ? UnseenLateness : 1),
                 Match = IsLate(open.IsStructural, put) ? put.Match : open.Match,
                 IsStructural = open.IsStructural,
                 IsLate = IsLate(open.IsStructural, put),
             });
+            if (_teaches && !isUnseen && !open.IsStructural && likelihood >= Likelier && IsOnlyTaken(best))
+            {
+                _evidence.LearnTask(open.Stack, open.Pid == entry.Pid);
+            }
+
             if (_teaches && !isUnseen && (isAlone || likelihood >= Certain))
             {
                 _evidence.Learn(open.Stack, entry.Stack);
@@ -347,6 +360,45 @@ internal sealed class RefSettlement
                 _open[best] = open;
             }
         }
+    }
+
+    // Nobody else has anything to give back, but for the page's own.
+    private bool IsOnlyTaken(int at)
+    {
+        for (int i = 0; i < _open.Count; i++)
+        {
+            if (!_open[i].IsStructural && !IsSameKind(i, at))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // It was still held, if no earlier put was its own. This put speaks for that as far as it fits it better than the one that was given the earlier put in its place: if both fit alike,
+    // which of the two was held meanwhile stays open.
+    private double StillHeld(in OpenReference open, in OpenPut put)
+    {
+        if (open.Survival >= 1 || open.Rival.References == 0)
+        {
+            return open.Survival;
+        }
+
+        double ofRival = open.Rival.IsUnknown ? _policy.OfUnknown(put, open.Rival.References) : _policy.Of(
+            new OpenReference
+            {
+                Stack = open.Rival.Stack,
+                Pid = open.Rival.Pid,
+                References = open.Rival.References,
+                Match = _meanings[open.Rival.Stack].Of(RefRole.Take, StackMeanings.IsPin(open.Rival.References)),
+                IsStructural = open.Rival.IsStructural,
+            },
+            put,
+            isFirst: false,
+            isLatest: false);
+        double held = open.Survival * Math.Exp(_policy.Of(open, put, isFirst: false, isLatest: false) - ofRival);
+        return double.IsFinite(held) ? held / (held + 1 - open.Survival) : 1;
     }
 
     // A reference of an unknown taker was given back. Where that was not the page's own (a mapping, the cache), somebody had held it.
@@ -374,6 +426,9 @@ internal sealed class RefSettlement
             });
         }
     }
+
+    // A mapping or content that went is owed a put, and not by whoever gives back what he took himself: a pipe, a CPU's batch for the LRU lists.
+    private static bool EndsOwn(RefClass kind) => kind.IsStructural || kind.Name == StackMeanings.UnknownClass || s_ownEnds.Contains(kind.Name);
 
     // The mapping or content was gone before its reference: a batch held it.
     private static bool IsLate(bool isStructural, in OpenPut put) =>
@@ -446,7 +501,15 @@ internal sealed class RefSettlement
             }
 
             OpenReference open = _open[i];
-            open.Survival *= 1 - (Math.Exp(ScoreOfKind(i) - top) / sum);
+            double doubt = Math.Exp(ScoreOfKind(i) - top) / sum;
+            open.Survival *= 1 - doubt;
+            if (doubt > open.Rival.Doubt)
+            {
+                open.Rival = best < 0
+                    ? new Rival { References = _before, IsUnknown = true, Doubt = doubt }
+                    : new Rival { Stack = _open[best].Stack, Pid = _open[best].Pid, References = _open[best].References, IsStructural = _open[best].IsStructural, Doubt = doubt };
+            }
+
             _open[i] = open;
         }
 
