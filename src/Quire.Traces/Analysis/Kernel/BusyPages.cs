@@ -102,7 +102,7 @@ internal static class BusyPages
         List<HolderReport> chosen = [];
         KernelPage of = page;
         int rest = surplus;
-        KernelHolding[] others = [.. held.Where(static holding => !holding.IsStructural).OrderByDescending(static holding => holding.Then ?? holding.Confidence).ThenBy(static holding => holding.Acquired)];
+        KernelHolding[] others = [.. held.Where(static holding => !holding.IsStructural).OrderByDescending(static holding => holding.WasHeld).ThenBy(static holding => holding.Acquired)];
         int candidates = others.Sum(static holding => holding.References);
         double share = candidates > surplus ? (double)surplus / candidates : 1;
         Add(others, share);

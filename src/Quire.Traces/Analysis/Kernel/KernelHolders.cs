@@ -44,7 +44,7 @@ internal static class KernelHolders
             TakenSite = null,
             Stack = take?.Frames ?? [],
             Class = holding.Match.Class.Name,
-            Confidence = Math.Round(Math.Clamp((isThen ? holding.Then ?? holding.Confidence : holding.Confidence) * late * share * Trust(holding, page, until, pass), 0.01, MostCertain), 2),
+            Confidence = Math.Round(Math.Clamp((isThen ? holding.WasHeld : holding.Confidence) * late * share * Trust(holding, page, until, pass), 0.01, MostCertain), 2),
             Basis = "inferred",
         };
     }

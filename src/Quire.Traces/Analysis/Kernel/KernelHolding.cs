@@ -32,5 +32,8 @@ internal struct KernelHolding
     /// <summary>It ended with the page, and no put was left for it: the trace lacks one, or a pairing is wrong.</summary>
     internal bool EndedWithPage;
 
+    /// <summary>How likely it was held at the moment asked for: by the puts until then, or by the put that fits it later, whichever says more.</summary>
+    internal readonly double WasHeld => Math.Max(Then ?? 0, Confidence);
+
     internal readonly bool IsHeldAt(long time) => (Acquired ?? long.MinValue) <= time && (Released ?? long.MaxValue) > time;
 }
