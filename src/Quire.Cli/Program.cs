@@ -21,7 +21,7 @@ ParseResult call = root.Parse(args);
 if (call.Errors.Count > 0)
 {
     string what = call.UnmatchedTokens.Count > 0 ? $"'{call.UnmatchedTokens[0]}' is no command or option here." : call.Errors[0].Message;
-    Console.Error.WriteLine($"quire: {what} Try 'quire --help'.");
+    Console.Error.WriteLine($"quire: {what} Try 'quire {(call.CommandResult.Command is RootCommand ? "" : $"{call.CommandResult.Command.Name} ")}--help'.");
     return 2;
 }
 

@@ -25,9 +25,10 @@ internal static class BlameCommand
 
             Status 0: nothing is held against the rules. 1: something is. 2: the input or the call is wrong. The rules:
               failed_attempt  a contiguous allocation ended busy: pages were held that had to move
-              short_pin       a short pin is held at the end for longer than the 100 ms it promised
+              short_pin       a short pin is held at the end for longer than the 100 ms it promised (recordings of Quire only)
               max_age         with --max-age: anything is held at the end for longer, but for what pages have by design
               leak            with --leaks, of a kernel's trace: a stack gives back less than it takes
+            With --json an error is a line on standard error as without it, and nothing on standard output.
             Being held at the end is no offence by itself: a recording may end while its process goes on.
             """)
         {
@@ -40,6 +41,17 @@ internal static class BlameCommand
             json,
             all,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(page) is not null && (result.GetValue(attempt) is not null || result.GetValue(leaks)))
+            {
+                result.AddError("--page asks about one page: it does not go with --attempt or --leaks.");
+            }
+            else if (result.GetValue(attempt) is not null && result.GetValue(leaks))
+            {
+                result.AddError("--attempt and --leaks are two questions: ask one.");
+            }
+        });
         command.SetAction(call => Run(
             call.GetValue(file)!,
             call.GetValue(page),

@@ -99,8 +99,13 @@ public abstract class TraceInput : IDisposable
         return QuireRingInput.Knows(start) ? new QuireRingInput(map)
             : TraceDatInput.Knows(start) ? TraceDatInput.Of(map)
             : TextTraceInput.Knows(start) ? new TextTraceInput(map)
-            : throw new TraceFormatException(map.Path, 0, "this is neither a recording of Quire, nor a trace.dat, nor a trace as text.");
+            : throw NoTrace(map.Path);
     }
+
+    /// <summary>Whether a trace of any format can begin so.</summary>
+    internal static bool CanBegin(ReadOnlySpan<byte> start) => QuireRingInput.Knows(start) || TraceDatInput.Knows(start) || TextTraceInput.Knows(start);
+
+    internal static TraceFormatException NoTrace(string path) => new(path, 0, "this is neither a recording of Quire, nor a trace.dat, nor a trace as text.");
 
     internal abstract string TextOf(TraceRecord record, TraceField field);
 

@@ -35,6 +35,12 @@ internal static class Spool
                 last = new Peeked(packing);
             }
 
+            // Before a byte is written: what is no trace may be endless.
+            if (last.Start.Length > 0 && !TraceInput.CanBegin(last.Start))
+            {
+                throw TraceInput.NoTrace(path);
+            }
+
             using FileStream spool = Create(path);
             Copy(path, first, last, spool);
             bool isCut = packings.Exists(static packing => packing.IsCut);

@@ -51,7 +51,7 @@ public sealed class AttemptTests
         Assert.All(attempt.BusyPages, static page =>
         {
             Assert.Equal((2, 1, 0), (page.Count, page.Expected, page.Unattributed));
-            Assert.Equal(("lru-batch", 5), (Assert.Single(page.Holders).Class, page.Holders[0].Task.Pid));
+            Assert.Equal(("lru-batch", 5), (Assert.Single(page.Holders).Class, page.Holders[0].Task!.Pid));
         });
     }
 
@@ -151,7 +151,7 @@ public sealed class AttemptTests
             .By("one-1").Tested(Start, End, Pfn).By("two-2", 1).Tested(0x2200, 0x2240, 0x2210)
             .By("two-2", 1).CmaFinish(0x2200, 64, isGot: false).By("one-1").CmaFinish(Start, 64, isGot: false);
         BlameReport report = text.Blame();
-        Assert.Equal([(1, Pfn), (2, 0x2210UL)], report.Attempts.Select(static attempt => (attempt.Task.Pid, Assert.Single(attempt.BusyPages).Pfn)));
+        Assert.Equal([(1, Pfn), (2, 0x2210UL)], report.Attempts.Select(static attempt => (attempt.Task!.Pid, Assert.Single(attempt.BusyPages).Pfn)));
     }
 
     [Fact]

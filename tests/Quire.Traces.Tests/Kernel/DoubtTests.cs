@@ -28,7 +28,7 @@ public sealed class DoubtTests
         KernelText text = new KernelText().Looks(Pfn, mapcount: 1, count: 1).By("two-2").Take(Pfn, s_take).By("one-1").Take(Pfn, s_take).By("kworker/0:1-7").Put(Pfn, s_put);
         BlameReport doubt = PairingTests.Busy(text, then: static text => text.By("one-1").Put(Pfn, "drv_put", "drv_ioctl", "do_syscall_64"));
         HolderReport holder = Assert.Single(Assert.Single(doubt.Attempts[0].BusyPages).Holders);
-        Assert.Equal(1, holder.Task.Pid);
+        Assert.Equal(1, holder.Task!.Pid);
         Assert.InRange(holder.Confidence, 0.75, 0.99);
     }
 
@@ -55,7 +55,7 @@ public sealed class DoubtTests
             .By("other-7").Looks(Pfn, mapcount: 1).Put(Pfn, "release_pages", "folio_batch_move_lru", "lru_add_drain_cpu", "lru_add_drain")
             .By("sh-6").Put(Pfn, "release_pages", "tlb_finish_mmu", "exit_mmap", "do_exit");
         HolderReport holder = Assert.Single(Assert.Single(PairingTests.Busy(text).Attempts[0].BusyPages).Holders);
-        Assert.Equal((8, "drv_get"), (holder.Task.Pid, holder.Site));
+        Assert.Equal((8, "drv_get"), (holder.Task!.Pid, holder.Site));
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class PairingTests
             .Looks(Pfn, mapcount: 0).Put(Pfn, s_unmap)
             .After(5).By("other-200").Take(0x99, "x").Blame();
         HolderReport holder = Assert.Single(Row(report, "pipe").Holders!);
-        Assert.Equal(("app", 100), (holder.Task.Comm, holder.Task.Pid));
+        Assert.Equal(("app", 100), (holder.Task!.Comm, holder.Task!.Pid));
         Assert.Contains("__do_sys_vmsplice", holder.Stack);
     }
 
@@ -33,7 +33,7 @@ public sealed class PairingTests
             .By("holder-100").Take(Pfn)
             .By("owner-200").Looks(Pfn, mapcount: 0).Put(Pfn)
             .Blame();
-        Assert.Equal(100, Assert.Single(Row(report, "unknown").Holders!).Task.Pid);
+        Assert.Equal(100, Assert.Single(Row(report, "unknown").Holders!).Task!.Pid);
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class PairingTests
         BlameReport report = new KernelText().Looks(Pfn, mapcount: 1, count: 1)
             .By("one-1").Take(Pfn, s_pipeTake).By("two-2").Take(Pfn, s_pipeTake)
             .By("one-1").Put(Pfn, s_pipePut).Blame();
-        Assert.Equal(2, Assert.Single(Row(report, "pipe").Holders!).Task.Pid);
+        Assert.Equal(2, Assert.Single(Row(report, "pipe").Holders!).Task!.Pid);
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public sealed class PairingTests
             .Free(Pfn)
             .By("b-2").Set(Pfn, 1, "prep_new_page").Take(Pfn, "c_take").Blame();
         HolderReport holder = Assert.Single(report.HeldAtEnd.Where(static row => !row.Structural).SelectMany(static row => row.Holders!));
-        Assert.Equal(2, holder.Task.Pid);
+        Assert.Equal(2, holder.Task!.Pid);
     }
 
     [Fact]

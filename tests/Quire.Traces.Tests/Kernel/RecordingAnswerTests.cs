@@ -81,7 +81,7 @@ public sealed class RecordingAnswerTests
         Assert.All(attempt.BusyPages, page =>
         {
             HolderReport holder = Assert.Single(page.Holders);
-            Assert.Equal((task, kind, references, isReleased), (holder.Task.Comm, holder.Class, holder.References, holder.ReleasedNs is not null));
+            Assert.Equal((task, kind, references, isReleased), (holder.Task!.Comm, holder.Class, holder.References, holder.ReleasedNs is not null));
             Assert.True(function.Length == 0 ? holder.Stack.Count == 0 : holder.Stack.Contains(function), $"0x{page.Pfn:x}: {string.Join(" < ", holder.Stack)}");
             Assert.Equal(page.Count - page.Expected, holder.References + page.Unattributed);
             Assert.True(holder.Confidence >= 0.5, $"0x{page.Pfn:x}: confidence {holder.Confidence}");
@@ -167,7 +167,7 @@ public sealed class RecordingAnswerTests
         BlameReport report = KernelSample.Blame(file);
         Assert.Equal(["busy", "success"], report.Attempts.Select(static attempt => attempt.Result));
         HolderReport holder = Assert.Single(Assert.Single(report.Attempts[0].BusyPages).Holders);
-        Assert.Equal("kt", holder.Task.Comm);
+        Assert.Equal("kt", holder.Task!.Comm);
         Assert.True(function is null ? holder.Stack.Count == 0 : holder.Stack.Contains(function), string.Join(" < ", holder.Stack));
     }
 

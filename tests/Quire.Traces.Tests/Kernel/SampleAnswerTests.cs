@@ -16,11 +16,11 @@ public sealed class SampleAnswerTests
         BlameReport report = KernelSample.Blame(file);
         Assert.Equal(["busy", "success"], report.Attempts.Select(static attempt => attempt.Result));
         AttemptReport failed = report.Attempts[0];
-        Assert.Equal(("reserved", 4096L, 48), (failed.Area, failed.Pages, failed.Task.Pid));
+        Assert.Equal(("reserved", 4096L, 48), (failed.Area, failed.Pages, failed.Task!.Pid));
         BusyPageReport page = Assert.Single(failed.BusyPages);
         Assert.Equal((0xf1dcUL, 3, 2, 0), (page.Pfn, page.Count, page.Expected, page.Unattributed));
         HolderReport holder = Assert.Single(page.Holders);
-        Assert.Equal((1, "kt", 58, "pipe", "inferred"), (holder.References, holder.Task.Comm, holder.Task.Pid, holder.Class, holder.Basis));
+        Assert.Equal((1, "kt", 58, "pipe", "inferred"), (holder.References, holder.Task!.Comm, holder.Task!.Pid, holder.Class, holder.Basis));
         Assert.Contains("__do_sys_vmsplice", holder.Stack);
         Assert.Contains("pipe_read", holder.ReleasedStack);
         Assert.InRange(holder.AcquiredNs!.Value, 14_703_729_000, 14_703_731_000);
@@ -72,7 +72,7 @@ public sealed class SampleAnswerTests
         BusyPageReport page = Assert.Single(attempt.BusyPages);
         Assert.Equal((0xf024UL, 37, 0), (page.Pfn, page.Ranges, page.Unattributed));
         HolderReport holder = Assert.Single(page.Holders);
-        Assert.Equal((1, "kt"), (holder.References, holder.Task.Comm));
+        Assert.Equal((1, "kt"), (holder.References, holder.Task!.Comm));
         Assert.Empty(holder.Stack);
         Assert.Empty(report.AgainstTheRules);
     }

@@ -11,7 +11,7 @@ internal static class BusyPages
         PageSight sight = SightOf(block, pass);
         if (sight.Count < 0 || !pass.Lives.TryLife(block.Pfn, block.Life, out KernelPage page, out long? ended))
         {
-            return sight.Count == 0 ? Unseen(block) with { Count = 0, Reason = "unreferenced_not_free", Unattributed = 0 } : Unseen(block);
+            return sight.Count == 0 ? Unseen(block) with { Count = 0, Reason = "unreferenced_not_free", Unattributed = 0, ClearNs = sight.Time } : Unseen(block);
         }
 
         PageExpectation shown = pass.Expectations.Of(sight.Look, sight.Mapcount, page.Order);

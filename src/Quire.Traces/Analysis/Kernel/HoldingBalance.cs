@@ -21,6 +21,7 @@ internal sealed class HoldingBalance
             _accounts.Add(key, account);
         }
 
+        account.Takings++;
         account.Taken += holding.References;
         account.Flow.Add(acquired, holding.References);
         if (holding.Released is { } released)
@@ -36,6 +37,9 @@ internal sealed class HoldingBalance
     /// <summary>One stack's account.</summary>
     internal sealed class Account
     {
+        /// <summary>Holdings, a pin of 1,024 references one of them.</summary>
+        internal long Takings { get; set; }
+
         internal long Taken { get; set; }
 
         internal long Released { get; set; }

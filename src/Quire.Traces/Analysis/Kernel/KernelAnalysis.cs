@@ -139,7 +139,7 @@ internal static class KernelAnalysis
         if (options.Leaks)
         {
             broken.AddRange(rows.Where(static row => row.Suspicious && !row.Structural)
-                .Select(static row => $"{BlameRules.Leak}: {row.Site} took {Units.Number(row.SiteTaken ?? row.Taken)} references and gave {Units.Number(row.SiteReleased ?? row.Released)} back; the oldest is held for {Units.Duration(row.OldestNs)}"));
+                .Select(static row => $"{BlameRules.Leak}: {row.Site} took {Units.Count(row.SiteTaken ?? row.Taken, "reference")} and gave {Units.Number(row.SiteReleased ?? row.Released)} back; the oldest is held for {Units.Duration(row.OldestNs)}"));
         }
 
         broken.AddRange(rows.Where(static row => row.AgainstRule is BlameRules.MaxAge)

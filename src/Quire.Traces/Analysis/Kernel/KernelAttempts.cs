@@ -51,6 +51,7 @@ internal sealed class KernelAttempts : AttemptTracker
         {
             case EventKind.ContiguousStart:
                 CloseImplied(record.Pid);
+                CloseWithoutEnd(record.Pid);
                 ((KernelAttempt)Start(record, shape)).Origin = _stacks.NumberOf(record.Stack);
                 break;
             case EventKind.ContiguousRetry when TryOpen(record.Pid, out ContiguousAttempt attempt):
@@ -419,6 +420,7 @@ internal sealed class KernelAttempts : AttemptTracker
 
         ulong start = shape.Unsigned(record, EventField.Pfn);
         ulong end = start + shape.Unsigned(record, EventField.Count);
+        attempt.Tested = record.Time;
         Blocked(attempt, start, end, record.Time, named: null);
         AddRange(attempt, start, end, isFree: false);
         attempt.RangesTried = Math.Max(attempt.RangesTried, attempt.Retries);
@@ -457,6 +459,17 @@ internal sealed class KernelAttempts : AttemptTracker
         }
 
         ended.Touched.Clear();
+    }
+
+    // Its finish is missing, and its task goes on to another: the last of its ranges says what came of it.
+    private void CloseWithoutEnd(int pid)
+    {
+        if (TryOpen(pid, out ContiguousAttempt open) && open is KernelAttempt { Ranges.Count: > 0 } attempt)
+        {
+            Orphans.Value++;
+            Close(attempt, Math.Max(attempt.Tested, attempt.Start), attempt.Ranges[^1].IsFree ? AttemptResult.Success : AttemptResult.Busy);
+            attempt.Pfn = attempt.Ranges[^1].Start;
+        }
     }
 
     private void CloseImplied(int pid)

@@ -20,6 +20,7 @@ internal sealed class KernelHeld
 
     private readonly KernelPass _pass;
     private readonly bool _all;
+    private readonly bool _leaks;
     private readonly long? _maxAge;
     private readonly Dictionary<(int Stack, string Class), Group> _groups = [];
     private readonly Dictionary<string, (long References, int Pages, long Oldest, ulong Pfn)> _structural = new(StringComparer.Ordinal);
@@ -34,6 +35,7 @@ internal sealed class KernelHeld
     {
         _pass = pass;
         _all = options.All;
+        _leaks = options.Leaks;
         _maxAge = options.MaxAgeNs;
         _blocking = [.. pass.Attempts.All.Cast<KernelAttempt>().Where(static attempt => attempt.Result == AttemptResult.Busy).SelectMany(static attempt => attempt.Blocking.Keys)];
         foreach (int at in pass.Lives.Live)
@@ -166,7 +168,7 @@ internal sealed class KernelHeld
             Released = released,
             SiteTaken = siteTaken,
             SiteReleased = siteReleased,
-            Suspicious = rule is not null || (word == "growing" && !_pass.Losses.Overlaps(_pass.Begin, _pass.End)) || Leaks(taken, released, group.Oldest, account),
+            Suspicious = (rule is not null && !_leaks) || (word == "growing" && !_pass.Losses.Overlaps(_pass.Begin, _pass.End)) || Leaks(taken, released, group.Oldest, account),
             AgainstRule = rule,
             Structural = false,
             Tasks = [.. group.Tasks.OrderByDescending(static task => task.Value).ThenBy(static task => task.Key).Take(TasksShown).Select(task => _pass.Task(task.Key))],
@@ -180,7 +182,7 @@ internal sealed class KernelHeld
     // Much of what it took was not given back, and what it has is older than its references get elsewhere.
     private bool Leaks(long taken, long released, long oldest, HoldingBalance.Account? account)
     {
-        if (taken < FewestTaken || released >= taken * GivenBack || _pass.Losses.Overlaps(oldest, _pass.End))
+        if ((account?.Takings ?? 0) < FewestTaken || released >= taken * GivenBack || _pass.Losses.Overlaps(oldest, _pass.End))
         {
             return false;
         }

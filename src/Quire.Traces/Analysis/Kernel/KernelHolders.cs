@@ -33,7 +33,7 @@ internal static class KernelHolders
             References = holding.References,
             Pins = StackMeanings.IsPin(holding.References) ? holding.References / StackMeanings.PinBias : null,
             Bytes = 0,
-            Task = holding.Acquired is null ? new TraceTask(TraceInput.UnknownComm, 0) : pass.Task(holding.TakePid),
+            Task = holding.Acquired is null ? null : pass.Task(holding.TakePid),
             AcquiredNs = holding.Acquired,
             ReleasedNs = holding.Released,
             ReleasedTask = holding.Released is null || holding.EndedWithPage ? null : pass.Task(holding.PutPid),

@@ -47,10 +47,10 @@ internal static class KernelVerdicts
             .ToArray();
         if (holders.Length > 0)
         {
-            (string site, string kind, TraceTask task) = holders[0].Key;
+            (string site, string kind, TraceTask? task) = holders[0].Key;
             string doubt = holders[0].Doubt < 0.5 ? "perhaps " : "";
             string others = holders.Length == 1 ? "" : $", and {Units.Count(holders.Length - 1, "other holder")}";
-            string whom = task.Pid == 0 ? $"somebody unknown ({kind}; {site})"
+            string whom = task is null ? $"somebody unknown ({kind}; {site})"
                 : site == StackMeanings.NoStack ? $"{task} ({site})"
                 : $"{task} in {site} ({kind})";
             return $", {doubt}held by {whom}{others}";

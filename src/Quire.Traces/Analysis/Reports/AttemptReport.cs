@@ -110,8 +110,8 @@ public sealed record HolderReport
     /// <summary>Bytes of the page that it uses; 0 where it was not said.</summary>
     public required long Bytes { get; init; }
 
-    /// <summary>Who answers for it: who took it, or received it last.</summary>
-    public required TraceTask Task { get; init; }
+    /// <summary>Who answers for it: who took it, or received it last; null: nobody knows, it was taken before the trace shows the page.</summary>
+    public required TraceTask? Task { get; init; }
 
     /// <summary>When it was taken, in ns of the trace's clock; null: before the trace shows the page.</summary>
     public required long? AcquiredNs { get; init; }
@@ -128,7 +128,7 @@ public sealed record HolderReport
     /// <summary>The frames of the stack that released it, innermost first; empty where none was recorded.</summary>
     public IReadOnlyList<string> ReleasedStack { get; init; } = [];
 
-    /// <summary>How long it had been held: until the failure for a busy page's holder, else until the end.</summary>
+    /// <summary>How long it had been held, at least where <see cref="AcquiredNs"/> is null: until the failure for a busy page's holder, else until the end.</summary>
     public required long AgeNs { get; init; }
 
     /// <summary>The call site, or the innermost frame, that answers for it.</summary>

@@ -70,7 +70,7 @@ internal static class AttemptText
     {
         string references = holder.Pins is { } pins ? $", {Units.Count(pins, "pin")}" : holder.References == 1 ? "" : $" x{holder.References}";
         string age = holder.AcquiredNs is null ? "since before the trace" : Units.Duration(holder.AgeNs);
-        string whom = holder.Basis == "inferred" && holder.Task is { Pid: 0, Comm: not TraceTask.Idle } ? "unknown task" : $"{holder.Task}";
+        string whom = holder.Task is null ? "unknown task" : $"{holder.Task}";
         string released = holder.ReleasedNs is { } at
             ? at <= attempt.EndNs ? "let go before it failed" : $"let go {Units.Duration(at - (attempt.EndNs ?? at))} later"
             : "never let go in this trace";
@@ -83,7 +83,7 @@ internal static class AttemptText
                 : $"let go {Units.Duration(Math.Max(0, first - end))} to {Units.Duration(last - end)} later";
         }
 
-        released += holder.ReleasedTask is { } task && task.Pid != holder.Task.Pid ? $" by {task}" : "";
+        released += holder.ReleasedTask is { } task && task.Pid != holder.Task?.Pid ? $" by {task}" : "";
         released += holder.Basis == "inferred" && holder.ReleasedSite is { } site and not StackMeanings.NoStack ? $" in {site}" : "";
         string taken = holder.TakenSite is null ? "" : $"; taken at {holder.TakenSite}";
         string doubt = holder.Basis == "inferred" ? $"; confidence {holder.Confidence:0.00}"
