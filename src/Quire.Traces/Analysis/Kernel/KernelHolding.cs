@@ -26,8 +26,13 @@ internal struct KernelHolding
     /// <summary>It was the page's own, a mapping's say, and was put later than what it stood for went: it blocked meanwhile.</summary>
     internal bool IsLate;
 
+    /// <summary>Where it is late: until when at least what it stood for was still there.</summary>
+    internal long LateFrom;
+
     /// <summary>It ended with the page, and no put was left for it: the trace lacks one, or a pairing is wrong.</summary>
     internal bool EndedWithPage;
+
+    internal readonly bool IsLateAt(long time) => IsLate && LateFrom <= time;
 
     internal readonly bool IsHeldAt(long time) => (Acquired ?? long.MinValue) <= time && (Released ?? long.MaxValue) > time;
 }
