@@ -12,6 +12,9 @@ internal static class Spool
     private const long MaximumRatio = 2048;
     private const long Slack = 256L << 20;
 
+    /// <summary>Enough to tell every format by its beginning.</summary>
+    private const int SniffedBytes = 16;
+
     /// <summary>Packings one in another: more than anybody has on purpose.</summary>
     private const int MaximumDepth = 8;
     private const int BufferBytes = 1 << 18;
@@ -35,12 +38,6 @@ internal static class Spool
                 last = new Peeked(packing);
             }
 
-            // Before a byte is written: what is no trace may be endless.
-            if (last.Start.Length > 0 && !TraceInput.CanBegin(last.Start))
-            {
-                throw TraceInput.NoTrace(path);
-            }
-
             using FileStream spool = Create(path);
             Copy(path, first, last, spool);
             bool isCut = packings.Exists(static packing => packing.IsCut);
@@ -61,6 +58,12 @@ internal static class Spool
         byte[] buffer = new byte[BufferBytes];
         for (int read = content.Read(buffer); read > 0; read = content.Read(buffer))
         {
+            // Before a byte is written: what is no trace may be endless.
+            if (spool.Length == 0 && read >= SniffedBytes && !TraceInput.CanBegin(buffer.AsSpan(0, read)))
+            {
+                throw TraceInput.NoTrace(path);
+            }
+
             if (!ReferenceEquals(source, content) && content.Given > Slack + (source.Given * MaximumRatio))
             {
                 throw new TraceFormatException(path, source.Given, $"{source.Given} packed bytes have become {content.Given}: no trace packs so well.");

@@ -74,7 +74,9 @@ internal static class BusyPages
         List<KernelHolding> held = [];
         foreach (KernelHolding holding in pass.Settlement.HoldingsOf(page, ended, time))
         {
-            bool isOwn = holding.TakePid == attempt.Pid && holding.Acquired >= attempt.Start;
+            // Of an allocation that is known by what happens in its midst, what it isolated was taken before.
+            bool isOwn = holding.TakePid == attempt.Pid
+                && (holding.Acquired >= attempt.Start || (attempt.IsImplied && holding.TakeStack == 0 && holding.PutPid == attempt.Pid && holding.Released >= attempt.Start));
             if (holding.IsHeldAt(time) && !isOwn)
             {
                 held.Add(holding);
@@ -90,7 +92,7 @@ internal static class BusyPages
         int coming = 0;
         foreach (KernelHolding holding in held)
         {
-            coming += holding.Acquired == sight.Shown && holding.IsStructural && pass.Meanings[holding.TakeStack].Take.Class.Name is "fork" or "mapping" or "page-cache" or "private-data" ? holding.References : 0;
+            coming += holding.Acquired == sight.Shown && holding.IsStructural && pass.Meanings[holding.TakeStack].Take.Class.Name is "fork" or "mapping" or "page-cache" or "private-data" or StackMeanings.UnknownClass ? holding.References : 0;
         }
 
         return coming;
@@ -106,10 +108,10 @@ internal static class BusyPages
         int candidates = others.Sum(static holding => holding.References);
         double share = candidates > surplus ? (double)surplus / candidates : 1;
         Add(others, share);
-        Add([.. held.Where(static holding => holding.IsLate).OrderBy(static holding => holding.Released)], 1);
+        Add([.. held.Where(holding => holding.IsLateAt(time)).OrderBy(static holding => holding.Released)], 1);
         if (rest > 0 && !page.IsMidLife)
         {
-            Add([.. held.Where(static holding => holding.IsStructural && !holding.IsLate).OrderByDescending(static holding => holding.Acquired)], OwnShare);
+            Add([.. held.Where(holding => holding.IsStructural && !holding.IsLateAt(time)).OrderByDescending(static holding => holding.Acquired)], OwnShare);
         }
 
         return [.. chosen.OrderBy(static holder => holder.AcquiredNs ?? long.MinValue).ThenBy(static holder => holder.Site, StringComparer.Ordinal)];

@@ -307,21 +307,21 @@ internal sealed class KernelAttempts : AttemptTracker
                 if (touched.Own == read.Value)
                 {
                     touched.Step = attempt.Steps;
-                    touched.Sight = Sight(read, touched.Own, touched.Sight.FreezeExpected);
+                    touched.Sight = Sight(read, page, touched.Own, touched.Sight.FreezeExpected);
                 }
 
                 break;
             case RefOp.Put:
                 // Put back at once it was looked at only; another task may have unmapped it just then.
                 touched.Own += read.Value;
-                touched.IsSkipped = touched.Own == 0 && attempt.Steps == touched.Step + 1;
-                bool isUnmapping = touched.Sight.Count >= 0 && read.Mapcount < touched.Sight.Mapcount && !touched.IsSkipped
-                    && (read.Stack == 0 || _meanings[read.Stack].Put.Class.Name != Isolation);
+                bool isPutBack = read.Stack == 0 || _meanings[read.Stack].Put.Class.Name == Isolation;
+                touched.IsSkipped = touched.Own == 0 && attempt.Steps == touched.Step + 1 && isPutBack;
+                bool isUnmapping = touched.Sight.Count >= 0 && read.Mapcount < touched.Sight.Mapcount && !touched.IsSkipped && (read.Stack == 0 || !isPutBack);
                 if (isUnmapping && page >= 0 && read.Count > 0)
                 {
                     // A mapping's reference went, not the allocation's own: the page is seen again, with as many of its own as before.
                     touched.Own -= read.Value;
-                    touched.Sight = Sight(read, Math.Max(1, touched.Own), 0);
+                    touched.Sight = Sight(read, page, Math.Max(1, touched.Own), 0);
                 }
 
                 touched.IsGone = page < 0;
@@ -330,17 +330,18 @@ internal sealed class KernelAttempts : AttemptTracker
                 touched.Sight.FreezeExpected = 0;
                 break;
             case RefOp.FreezeFailed:
-                touched.Sight = Sight(read, Math.Max(1, touched.Own), read.Value);
+                touched.Sight = Sight(read, page, Math.Max(1, touched.Own), read.Value);
                 break;
         }
 
         attempt.Touched[read.Pfn] = touched;
     }
 
-    private static PageSight Sight(in RefEvent read, int own, int expected) => new()
+    // The count as the operations add up to: the recorded one may be another CPU's already.
+    private PageSight Sight(in RefEvent read, int page, int own, int expected) => new()
     {
         Time = read.Time,
-        Count = read.Count,
+        Count = page >= 0 && !_lives[page].IsFrozen ? _lives[page].Count : read.Count,
         Own = own,
         FreezeExpected = expected,
         Look = read.Look,
@@ -361,7 +362,7 @@ internal sealed class KernelAttempts : AttemptTracker
         {
             if (attempt.Touched.TryGetValue(read.Pfn, out TouchedPage touched) && touched.Own > 0)
             {
-                touched.Meanwhile = Sight(read, touched.Own, 0);
+                touched.Meanwhile = Sight(read, page, touched.Own, 0);
                 touched.Meanwhile.Count -= read.Value;
                 touched.Meanwhile.Time--;
                 attempt.Touched[read.Pfn] = touched;

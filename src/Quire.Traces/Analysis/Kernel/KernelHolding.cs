@@ -29,11 +29,16 @@ internal struct KernelHolding
     /// <summary>It was the page's own, a mapping's say, and was put later than what it stood for went: it blocked meanwhile.</summary>
     internal bool IsLate;
 
+    /// <summary>Where it is late: until when at least what it stood for was still there.</summary>
+    internal long LateFrom;
+
     /// <summary>It ended with the page, and no put was left for it: the trace lacks one, or a pairing is wrong.</summary>
     internal bool EndedWithPage;
 
-    /// <summary>How likely it was held at the moment asked for: by the puts until then, or by the put that fits it later, whichever says more.</summary>
-    internal readonly double WasHeld => Math.Max(Then ?? 0, Confidence);
+    /// <summary>How likely it was held at the moment asked for: that no put until then was its own, as far as the put that it was given later does not say otherwise.</summary>
+    internal readonly double WasHeld => Then ?? Confidence;
+
+    internal readonly bool IsLateAt(long time) => IsLate && LateFrom <= time;
 
     internal readonly bool IsHeldAt(long time) => (Acquired ?? long.MinValue) <= time && (Released ?? long.MaxValue) > time;
 }

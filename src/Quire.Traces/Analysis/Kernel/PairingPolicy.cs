@@ -13,6 +13,7 @@ internal struct OpenReference
 
     /// <summary>The same at the moment that is asked for; null before it.</summary>
     internal double? Then;
+    internal Rival ThenRival;
     internal RefMatch Match;
     internal bool IsStructural;
 

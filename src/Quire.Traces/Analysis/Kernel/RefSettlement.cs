@@ -41,10 +41,17 @@ internal sealed class RefSettlement
     private readonly List<RefEntry> _rest = [];
     private double[] _scores = new double[64];
     private int _before;
+
+    /// <summary>How likely all references of unknown takers that are left are still held: as <see cref="OpenReference.Survival"/>.</summary>
+    private double _beforeSurvival;
     private int _frozenAt;
     private bool _teaches;
     private bool _followsTake;
     private int _owed;
+
+    /// <summary>When the page was last seen to show all that it did, before it showed less.</summary>
+    private long _owedFrom;
+    private long _shownAt;
     private int? _shown;
 
     internal RefSettlement(
@@ -130,9 +137,11 @@ internal sealed class RefSettlement
         _open.Clear();
         _done.Clear();
         _before = page.Before;
+        _beforeSurvival = 1;
         _frozenAt = 0;
         _followsTake = false;
         _owed = 0;
+        _owedFrom = _shownAt = long.MinValue;
         _shown = null;
         _teaches = mayTeach;
         for (int at = page.First; at != RefJournal.None; at = _journal[at].Next)
@@ -199,8 +208,11 @@ internal sealed class RefSettlement
         for (int i = 0; i < _open.Count; i++)
         {
             OpenReference open = _open[i];
-            open.Then ??= open.Survival;
-            _open[i] = open;
+            if (open.Then is null)
+            {
+                (open.Then, open.ThenRival) = (open.Survival, open.Rival);
+                _open[i] = open;
+            }
         }
     }
 
@@ -215,8 +227,15 @@ internal sealed class RefSettlement
         PageExpectation shown = _expectations.Of(entry.Look, entry.Mapcount, page.Order);
         if (shown.IsKnown)
         {
-            _owed = Math.Max(0, _owed + (_shown ?? shown.Sum) - shown.Sum);
+            int gone = (_shown ?? shown.Sum) - shown.Sum;
+            if (gone > 0 && _owed == 0)
+            {
+                _owedFrom = _shownAt;
+            }
+
+            _owed = Math.Max(0, _owed + gone);
             _shown = shown.Sum;
+            _shownAt = entry.Time;
         }
     }
 
@@ -235,7 +254,15 @@ internal sealed class RefSettlement
             }
         }
 
-        Open(entry, entry.Value, isStructural: false);
+        int references = entry.Value;
+        if (references == StackMeanings.PinBias - 1 && _before > 0)
+        {
+            // Its first part was taken just before the trace begins.
+            references++;
+            _before--;
+        }
+
+        Open(entry, references, isStructural: false);
         OpenReference open = _open[^1];
         if (open.Match.Class.Name == StackMeanings.UnknownClass && BecomesContent(page, entry))
         {
@@ -321,11 +348,12 @@ internal sealed class RefSettlement
                 continue;
             }
 
+            KeepDoubt(best);
             OpenReference open = _open[best];
             int parts = Math.Min(references, open.References);
             _done.Add(new KernelHolding
             {
-                Then = open.Then,
+                Then = open.Then is { } then ? StillHeld(open with { Survival = then, Rival = open.ThenRival }, put) : null,
                 Acquired = open.Time,
                 References = parts,
                 TakeStack = open.Stack,
@@ -337,6 +365,7 @@ internal sealed class RefSettlement
                 Match = IsLate(open.IsStructural, put) ? put.Match : open.Match,
                 IsStructural = open.IsStructural,
                 IsLate = IsLate(open.IsStructural, put),
+                LateFrom = put.IsOwed ? _owedFrom : long.MinValue,
             });
             if (_teaches && !isUnseen && !open.IsStructural && likelihood >= Likelier && IsOnlyTaken(best))
             {
@@ -359,6 +388,24 @@ internal sealed class RefSettlement
             {
                 _open[best] = open;
             }
+        }
+    }
+
+    // Of references of one kind it makes no difference which goes, so the doubt whether all of them are still held stays with those that are left.
+    private void KeepDoubt(int going)
+    {
+        int surest = going;
+        for (int i = 0; i < _open.Count; i++)
+        {
+            surest = _open[i].Survival > _open[surest].Survival && IsSameKind(i, going) ? i : surest;
+        }
+
+        if (surest != going)
+        {
+            OpenReference sure = _open[surest];
+            OpenReference doubted = _open[going];
+            (sure.Survival, sure.Rival, doubted.Survival, doubted.Rival) = (doubted.Survival, doubted.Rival, sure.Survival, sure.Rival);
+            (_open[surest], _open[going]) = (sure, doubted);
         }
     }
 
@@ -419,10 +466,11 @@ internal sealed class RefSettlement
                 Released = entry.Time,
                 PutStack = entry.Stack,
                 PutPid = entry.Pid,
-                Confidence = likelihood,
+                Confidence = likelihood * _beforeSurvival,
                 Match = put.Match,
                 IsStructural = isLate,
                 IsLate = isLate,
+                LateFrom = put.IsOwed ? _owedFrom : long.MinValue,
             });
         }
     }
@@ -476,6 +524,7 @@ internal sealed class RefSettlement
         }
 
         double sum = _before > 0 ? Math.Exp(unknown - top) : 0;
+        double ofUnknown = sum;
         double mine = best < 0 ? sum : 0;
         int candidates = _before > 0 ? 1 : 0;
         for (int i = 0; i < _open.Count; i++)
@@ -493,6 +542,7 @@ internal sealed class RefSettlement
 
         likelihood = mine / sum;
         isAlone = candidates == 1;
+        _beforeSurvival *= best >= 0 ? 1 - (ofUnknown / sum) : 1;
         for (int i = 0; i < _open.Count; i++)
         {
             if (i == best || (best >= 0 && IsSameKind(i, best)))
