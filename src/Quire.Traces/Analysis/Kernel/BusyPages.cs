@@ -6,12 +6,15 @@ internal static class BusyPages
     /// <summary>References beyond those expected, for which a page's own (allocation, a mapping about to be made) are named after all others.</summary>
     private const double OwnShare = 0.5;
 
+    /// <summary>The reason of a page without a reference that the kernel did not find free.</summary>
+    internal const string Unreferenced = "unreferenced_not_free";
+
     internal static BusyPageReport Of(in BlockingPage block, KernelAttempt attempt, KernelPass pass)
     {
         PageSight sight = SightOf(block, pass);
         if (sight.Count < 0 || !pass.Lives.TryLife(block.Pfn, block.Life, out KernelPage page, out long? ended))
         {
-            return sight.Count == 0 ? Unseen(block) with { Count = 0, Reason = "unreferenced_not_free", Unattributed = 0, ClearNs = sight.Time } : Unseen(block);
+            return sight.Count == 0 ? Unseen(block) with { Count = 0, Reason = Unreferenced, Unattributed = 0 } : Unseen(block);
         }
 
         PageExpectation shown = pass.Expectations.Of(sight.Look, sight.Mapcount, page.Order);
@@ -158,7 +161,7 @@ internal static class BusyPages
         return (flags & PageFlags.Writeback) != 0 ? ("writeback", "writeback")
             : shown.Private > 0 ? ("buffers", "buffer-heads")
             : content == PageContent.Movable ? ("owner_refused", "non-lru-movable")
-            : block.Sight.Count == 0 ? ("unreferenced_not_free", null)
+            : block.Sight.Count == 0 ? (Unreferenced, null)
             : block.IsTouched && block.IsSkipped ? ("passed_over", null)
             : block.IsTouched ? ("not_moved", null)
             : content == PageContent.None ? ("not_movable", "allocation")

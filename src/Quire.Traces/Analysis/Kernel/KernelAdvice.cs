@@ -48,7 +48,7 @@ internal static class KernelAdvice
             return RefClasses.Find(kind).Advice;
         }
 
-        if (busy.Exists(static page => page.Reason == "unreferenced_not_free"))
+        if (busy.Exists(static page => page.Reason == BusyPages.Unreferenced))
         {
             return "Nobody has a reference: a pool (hugetlb: lower nr_hugepages) or a per-CPU list keeps the page. Retry; where it stays, empty the pool first.";
         }

@@ -13,7 +13,9 @@ internal static class KernelAttemptReports
     private static AttemptReport Of(KernelAttempt attempt, KernelAttempt[] all, bool isAtMoment, KernelPass pass)
     {
         List<BusyPageReport> busy = [.. attempt.Blocking.Values.OrderBy(static page => page.Pfn).Select(page => BusyPages.Of(page, attempt, pass))];
-        long? clear = busy.Count == 0 || busy.Exists(static page => page.ClearNs is null) ? null : busy.Max(static page => page.ClearNs);
+        // Pages on their way to be free are soon; where there are only such, something keeps them.
+        BusyPageReport[] held = [.. busy.Where(static page => page.Reason != BusyPages.Unreferenced)];
+        long? clear = held.Length == 0 || Array.Exists(held, static page => page.ClearNs is null) ? null : held.Max(static page => page.ClearNs);
         KernelAttempt? later = attempt.Result == AttemptResult.Busy ? LaterSuccess(attempt, all) : null;
         return new AttemptReport
         {

@@ -9,7 +9,7 @@ namespace Quire.Traces.Analysis;
 /// <c>contig_range</c>, a test of isolated pages.</para>
 /// <para>The test itself is used against the lives: every frame below the first that is not free was free (mm/page_isolation.c), whatever the events seem to say.</para>
 /// </remarks>
-internal sealed class KernelAttempts : AttemptTracker
+internal sealed partial class KernelAttempts : AttemptTracker
 {
     /// <summary>Frames looked at for pages passed over in silence, over the whole trace.</summary>
     private const long MostFramesScanned = 1L << 24;
@@ -155,78 +155,6 @@ internal sealed class KernelAttempts : AttemptTracker
 
     private bool _implies;
 
-    // The allocation of this thread, which may be known by this event alone.
-    private KernelAttempt Within(in TraceRecord record, EventShape shape)
-    {
-        if (TryOpen(record.Pid, out ContiguousAttempt open))
-        {
-            KernelAttempt known = (KernelAttempt)open;
-            if (known.IsImplied && shape.Kind == EventKind.PagesIsolated && IsBehind(known, record, shape))
-            {
-                return Divide(known, record, shape);
-            }
-
-            known.Resumed ??= record.Time;
-            return known;
-        }
-
-        return Imply(record, shape);
-    }
-
-    // Nothing tells the end of an implied allocation but silence, and what its pages are then shows who was in the way: so it must be seen in time.
-    private void Sweep(long time)
-    {
-        if (time < _nextSweep || !HasOpen)
-        {
-            return;
-        }
-
-        _nextSweep = time + SweepNs;
-        foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>().Where(attempt => attempt.IsImplied && time - attempt.Quiet > (attempt.Origin == 0 ? QuietNs : QuietWithStacksNs)).ToArray())
-        {
-            CloseImplied(attempt.Pid);
-        }
-    }
-
-    // What came after the last test was another allocation's already, as its own test shows.
-    private KernelAttempt Divide(KernelAttempt before, in TraceRecord record, EventShape shape)
-    {
-        long resumed = before.Resumed ?? record.Time;
-        Dictionary<ulong, TouchedPage> touched = new(before.Touched);
-        (bool hasFailed, long migrated, long notMigrated) = (before.HasFailedMigration, before.Migrated - before.MigratedBefore, before.NotMigrated - before.NotMigratedBefore);
-        (before.Migrated, before.NotMigrated, before.Quiet) = (before.MigratedBefore, before.NotMigratedBefore, before.Tested);
-        CloseImplied(record.Pid);
-        KernelAttempt after = Imply(record, shape);
-        after.Start = resumed;
-        (after.HasFailedMigration, after.Migrated, after.NotMigrated) = (hasFailed, migrated, notMigrated);
-        foreach ((ulong pfn, TouchedPage page) in touched)
-        {
-            after.Touched.Add(pfn, page);
-        }
-
-        return after;
-    }
-
-    private KernelAttempt Imply(in TraceRecord record, EventShape shape)
-    {
-
-        _implies = true;
-        KernelAttempt implied = (KernelAttempt)Start(record, shape);
-        implied.IsOffline = !record.Stack.IsEmpty ? _meanings[_stacks.NumberOf(record.Stack)].IsOffline : IsReason(record, shape, "memory_hotplug");
-        _implies = false;
-        implied.Area = "";
-        implied.Pages = 0;
-        implied.Origin = _stacks.NumberOf(record.Stack);
-        implied.Quiet = record.Time;
-        return implied;
-    }
-
-    // A later range of the same allocation begins further on; one that begins before is of another allocation.
-    private static bool IsBehind(KernelAttempt attempt, in TraceRecord record, EventShape shape) =>
-        attempt.Ranges.Count > 0 && shape.Unsigned(record, EventField.EndPfn) <= attempt.Ranges[^1].End;
-
-    private bool IsForContiguous(in TraceRecord record, EventShape shape) => IsReason(record, shape, "contig_range") || IsReason(record, shape, "memory_hotplug");
-
     private bool IsReason(in TraceRecord record, EventShape shape, string wanted)
     {
         if (!shape.Has(EventField.Reason))
@@ -247,25 +175,6 @@ internal sealed class KernelAttempts : AttemptTracker
         }
 
         return reason == wanted;
-    }
-
-    // An implied allocation ends where its thread is seen elsewhere.
-    private bool Leaves(KernelAttempt attempt, long time, int stack)
-    {
-        if (!attempt.IsImplied)
-        {
-            return false;
-        }
-
-        if (stack != 0 && !_meanings[stack].IsContiguous)
-        {
-            CloseImplied(attempt.Pid);
-            return true;
-        }
-
-        attempt.Quiet = time;
-        attempt.Resumed ??= time;
-        return false;
     }
 
     private void Touch(KernelAttempt attempt, in RefEvent read, int page)
@@ -462,92 +371,6 @@ internal sealed class KernelAttempts : AttemptTracker
         ended.Touched.Clear();
     }
 
-    // Its finish is missing, and its task goes on to another: the last of its ranges says what came of it.
-    private void CloseWithoutEnd(int pid)
-    {
-        if (TryOpen(pid, out ContiguousAttempt open) && open is KernelAttempt { Ranges.Count: > 0 } attempt)
-        {
-            Orphans.Value++;
-            Close(attempt, Math.Max(attempt.Tested, attempt.Start), attempt.Ranges[^1].IsFree ? AttemptResult.Success : AttemptResult.Busy);
-            attempt.Pfn = attempt.Ranges[^1].Start;
-        }
-    }
-
-    private void CloseImplied(int pid)
-    {
-        if (!TryOpen(pid, out ContiguousAttempt open) || open is not KernelAttempt { IsImplied: true } attempt)
-        {
-            return;
-        }
-
-        if (attempt.Ranges.Count == 0)
-        {
-            // No test was recorded: what was isolated and not moved is known all the same.
-            Blocked(attempt, 0, 0, attempt.Quiet, named: null);
-        }
-
-        Close(attempt, attempt.Quiet, attempt.Ranges.Exists(static range => !range.IsFree) || attempt.Blocking.Count > 0 ? AttemptResult.Busy : AttemptResult.Unfinished);
-        attempt.Touched.Clear();
-    }
-
-    /// <summary>What stood in the way of a range that was not free. Of an unknown range (0 to 0) what was isolated and not moved.</summary>
-    private void Blocked(KernelAttempt attempt, ulong start, ulong end, long time, ulong? named)
-    {
-        ulong highest = 0;
-        bool isNamedKnown = named is null;
-        foreach ((ulong pfn, TouchedPage touched) in attempt.Touched)
-        {
-            highest = Math.Max(highest, pfn);
-            if (!touched.IsGone && pfn >= (named ?? 0) && _lives.Find(pfn) >= 0)
-            {
-                isNamedKnown |= pfn == named;
-                Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: pfn == named, touched.Meanwhile);
-            }
-        }
-
-        if (!isNamedKnown)
-        {
-            ulong head = _lives.HeadOf(named!.Value);
-            PageSight sight = Sight(head, time);
-            // Its last reference went, and still the kernel did not find it free: a pool or a list has it.
-            bool isFreed = sight.Count < 0 && attempt.Touched.ContainsKey(head);
-            sight.Count = isFreed ? 0 : sight.Count;
-            Block(attempt, head, sight, isTouched: isFreed, isSkipped: false, isNamed: true);
-        }
-
-        // After a batch that would not move the rest of the range is never tried: pages there live, and are in nobody's way yet.
-        ulong from = Math.Max(start, named ?? start);
-        ulong until = attempt.HasFailedMigration ? Math.Min(end, highest + 1) : end;
-        if (named is null || until <= from || until - from > (ulong)(MostFramesScanned - _scanned))
-        {
-            return;
-        }
-
-        _scanned += (long)(until - from);
-        for (ulong pfn = from; pfn < until; pfn++)
-        {
-            int page = _lives.Find(pfn);
-            if (page >= 0 && _lives[page].Count > 0 && !attempt.Touched.ContainsKey(pfn) && !_losses.Overlaps(_lives[page].Changed, time))
-            {
-                Block(attempt, pfn, Sight(pfn, time), isTouched: false, isSkipped: false, isNamed: pfn == named);
-            }
-        }
-    }
-
-    private void FoundFree(ulong start, ulong end, long time)
-    {
-        if (end <= start || end - start > (ulong)(MostFramesScanned - _scanned))
-        {
-            return;
-        }
-
-        _scanned += (long)(end - start);
-        for (ulong pfn = start; pfn < end; pfn++)
-        {
-            _lives.FoundFree(pfn, time);
-        }
-    }
-
     private PageSight Sight(ulong pfn, long time)
     {
         int at = _lives.Find(pfn);
@@ -558,31 +381,5 @@ internal sealed class KernelAttempts : AttemptTracker
 
         ref KernelPage page = ref _lives[at];
         return new PageSight { Time = time, Count = page.Count, Look = page.Look, Mapcount = page.Mapcount, MigrateType = page.MigrateType, Shown = page.Changed };
-    }
-
-    private void Block(KernelAttempt attempt, ulong pfn, PageSight sight, bool isTouched, bool isSkipped, bool isNamed, PageSight meanwhile = default)
-    {
-        bool isKnown = attempt.Blocking.TryGetValue(pfn, out BlockingPage block);
-        if (!isKnown && attempt.Blocking.Count >= PagesLimit)
-        {
-            NotKept.Value++;
-            return;
-        }
-
-        int page = _lives.Find(pfn);
-        if (page >= 0)
-        {
-            _lives.Watch(page);
-            block.Life = _lives[page].Life;
-        }
-
-        block.Pfn = pfn;
-        block.Sight = isTouched || !block.IsTouched ? sight : block.Sight;
-        block.Meanwhile = isTouched ? meanwhile : block.Meanwhile;
-        block.Ranges++;
-        block.IsTouched |= isTouched;
-        block.IsSkipped = isTouched ? isSkipped : block.IsSkipped;
-        block.IsNamed |= isNamed;
-        attempt.Blocking[pfn] = block;
     }
 }
