@@ -105,4 +105,20 @@ public sealed class DoubtTests
         BusyPageReport page = Assert.Single(text.Blame().Attempts[0].BusyPages);
         Assert.Equal((3, 2, 0), (page.Count, page.Expected, page.Unattributed));
     }
+
+    [Fact]
+    public void A_pin_whose_two_parts_another_task_came_between_is_one_pin()
+    {
+        KernelText text = new KernelText().Looks(Pfn, mapcount: 1, count: 1).By("dio-1").Take(Pfn, 1, ["try_get_folio", "internal_get_user_pages_fast", "bio_iov_iter_get_pages", "blkdev_direct_IO"])
+            .By("two-2", 1).Take(Pfn, s_take).By("dio-1").Take(Pfn, 1023, ["try_grab_folio", "internal_get_user_pages_fast", "bio_iov_iter_get_pages", "blkdev_direct_IO"]);
+        Assert.Equal([(1, 1024), (2, 1)], Assert.Single(PairingTests.Busy(text).Attempts[0].BusyPages).Holders.Select(static holder => (holder.Task.Pid, holder.References)));
+    }
+
+    [Fact]
+    public void Two_counts_read_late_one_after_the_other_are_two_races_and_no_missing_event()
+    {
+        KernelText text = new KernelText().Looks(Pfn, mapcount: 1, count: 1).By("a-1").Take(Pfn, "x_get").Put(Pfn, "x_put")
+            .Take(Pfn, 1, ["x_get"], seen: 3).By("b-2", 1).Take(Pfn, 1, ["x_get"], seen: 4).By("c-3", 2).Take(Pfn, "x_get").Put(Pfn, "x_put");
+        Assert.Equal((0, 2), (text.Blame().DataQuality["count_mismatches"], text.Blame().DataQuality["counts_read_late"]));
+    }
 }

@@ -166,7 +166,7 @@ internal sealed partial class KernelModel
         Hold hold = Holder(page, task, kind, take);
         if (isTwo)
         {
-            Get(page, task, take);
+            TryGet(page, task, take);
             Holder(page, task, kind, take);
         }
 

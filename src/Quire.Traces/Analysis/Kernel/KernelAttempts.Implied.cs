@@ -50,6 +50,7 @@ internal sealed partial class KernelAttempts
         foreach ((ulong pfn, TouchedPage page) in touched)
         {
             after.Touched.Add(pfn, page);
+            _isolated.Add(pfn);
         }
 
         return after;

@@ -31,6 +31,8 @@ internal sealed partial class KernelAttempts : AttemptTracker
     private readonly StackTable _stacks;
     private readonly LossMap _losses;
     private readonly Dictionary<TraceEventFormat, SymbolicNames> _reasons = [];
+    /// <summary>Frames that any allocation under way has isolated, and maybe others: so that the many events of other frames cost nothing, however many are under way.</summary>
+    private readonly HashSet<ulong> _isolated = [];
     private long _scanned;
     private long _nextSweep;
 
@@ -150,8 +152,15 @@ internal sealed partial class KernelAttempts : AttemptTracker
         base.Finish();
     }
 
-    private protected override ContiguousAttempt Make(int index, in TraceRecord record, bool lacksStart) =>
-        new KernelAttempt { Index = index, Pid = record.Pid, Start = record.Time, LacksStart = lacksStart, IsImplied = _implies };
+    private protected override ContiguousAttempt Make(int index, in TraceRecord record, bool lacksStart)
+    {
+        if (!HasOpen)
+        {
+            _isolated.Clear();
+        }
+
+        return new KernelAttempt { Index = index, Pid = record.Pid, Start = record.Time, LacksStart = lacksStart, IsImplied = _implies };
+    }
 
     private bool _implies;
 
@@ -244,6 +253,7 @@ internal sealed partial class KernelAttempts : AttemptTracker
         }
 
         attempt.Touched[read.Pfn] = touched;
+        _isolated.Add(read.Pfn);
     }
 
     // The count as the operations add up to: the recorded one may be another CPU's already.
@@ -261,6 +271,11 @@ internal sealed partial class KernelAttempts : AttemptTracker
     // Another task puts a reference on a page that an allocation has isolated.
     private void Meanwhile(in RefEvent read, int page)
     {
+        if (!_isolated.Contains(read.Pfn))
+        {
+            return;
+        }
+
         if (page < 0)
         {
             Gone(read.Pfn);
@@ -281,6 +296,11 @@ internal sealed partial class KernelAttempts : AttemptTracker
 
     private void Gone(ulong pfn)
     {
+        if (!_isolated.Contains(pfn))
+        {
+            return;
+        }
+
         foreach (KernelAttempt attempt in Open.Cast<KernelAttempt>())
         {
             if (attempt.Touched.TryGetValue(pfn, out TouchedPage touched))

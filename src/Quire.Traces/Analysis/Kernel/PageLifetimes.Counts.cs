@@ -33,6 +33,12 @@ internal sealed partial class PageLifetimes
     {
         int sum = page.Count + read.Value;
         int seen = read.Result >= 0 ? read.Result : read.Count;
+        if (page.Off == read.Value)
+        {
+            // What the last count had too much was this operation: it was read late, and is no sign of a missing event.
+            page.Off = 0;
+        }
+
         if (read.Result >= 0 || seen == sum || seen < 0)
         {
             if (read.Result >= 0 && seen != sum)

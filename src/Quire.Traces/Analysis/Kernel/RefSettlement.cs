@@ -118,6 +118,11 @@ internal sealed partial class RefSettlement
             });
         }
 
+        if (_frozenAt > 0)
+        {
+            _rest.Add(new RefEntry { Time = page.Changed, Value = _frozenAt, Count = 0, Look = RefJournal.None, Survival = 1, Op = RefOp.Freeze });
+        }
+
         page.Before = _before;
         return _rest;
     }
@@ -241,16 +246,20 @@ internal sealed partial class RefSettlement
 
     private void Take(in KernelPage page, in RefEntry entry)
     {
-        if (_open.Count > 0 && entry.Value == StackMeanings.PinBias - 1)
+        if (entry.Value == StackMeanings.PinBias - 1)
         {
-            OpenReference last = _open[^1];
-            if (last.Pid == entry.Pid && last.References == 1 && entry.Time - last.Time <= PinParts)
+            // Its first part is the last that this task took; others may have come in between.
+            for (int i = _open.Count - 1; i >= 0 && entry.Time - _open[i].Time <= PinParts; i--)
             {
-                last.References += entry.Value;
-                last.Match = _meanings[entry.Stack].Pin;
-                last.IsStructural = last.Match.Class.IsStructural;
-                _open[^1] = last;
-                return;
+                OpenReference first = _open[i];
+                if (first.Pid == entry.Pid && first.References == 1 && !first.IsStructural)
+                {
+                    first.References += entry.Value;
+                    first.Match = _meanings[entry.Stack].Pin;
+                    first.IsStructural = first.Match.Class.IsStructural;
+                    _open[i] = first;
+                    return;
+                }
             }
         }
 
