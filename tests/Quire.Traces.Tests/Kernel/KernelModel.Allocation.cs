@@ -40,13 +40,11 @@ internal sealed partial class KernelModel
 
             ulong start = AreaStart + (window * WindowPages);
             List<(Page Page, long From)> inTheWay = [];
-            int isolated = 0;
             bool[] hasFailed = [false];
             ulong[] until = [start + WindowPages];
             foreach (int wait in Empty(task, start, inTheWay, hasFailed, until))
             {
                 yield return wait;
-                isolated++;
             }
 
             long tested = _now;

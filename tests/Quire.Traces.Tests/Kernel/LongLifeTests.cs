@@ -23,7 +23,7 @@ public sealed class LongLifeTests
 
             text.Freeze(Pfn, 2, "split_folio").Unfreeze(Pfn, 2, "split_folio").Take(Pfn, "b_get", "b_call").Freeze(Pfn, 3, "split_folio").Unfreeze(Pfn, 3, "split_folio");
             BlameReport report = text.Blame();
-string told = string.Join(", ", report.HeldAtEnd.Select(static row => $"{row.Class} {row.References}").Order());
+            string told = string.Join(", ", report.HeldAtEnd.Select(static row => $"{row.Class} {row.References}").Order());
             Assert.True(told == "before 1, unknown 1", $"{pairs} pairs: {told}");
         }
     }
