@@ -18,7 +18,7 @@ public sealed class TraceSource
     /// <summary>The file's path as given.</summary>
     public string Path { get; }
 
-    /// <summary><c>quire ring 1</c>, <c>trace.dat 7</c>, <c>trace.dat 6</c>.</summary>
+    /// <summary><c>quire ring 1</c>, <c>trace.dat 7</c>, <c>trace.dat 6</c>, <c>ftrace text</c>, <c>trace-cmd report</c>, <c>perf script</c>.</summary>
     public string Format { get; }
 
     /// <summary>True: of a Linux kernel, holders must be inferred. False: of a process that uses Quire, holders have tickets; also of a trace.dat made from such a recording.</summary>

@@ -111,7 +111,7 @@ public sealed class DoubtTests
     {
         KernelText text = new KernelText().Looks(Pfn, mapcount: 1, count: 1).By("dio-1").Take(Pfn, 1, ["try_get_folio", "internal_get_user_pages_fast", "bio_iov_iter_get_pages", "blkdev_direct_IO"])
             .By("two-2", 1).Take(Pfn, s_take).By("dio-1").Take(Pfn, 1023, ["try_grab_folio", "internal_get_user_pages_fast", "bio_iov_iter_get_pages", "blkdev_direct_IO"]);
-        Assert.Equal([(1, 1024), (2, 1)], Assert.Single(PairingTests.Busy(text).Attempts[0].BusyPages).Holders.Select(static holder => (holder.Task!.Pid, holder.References)));
+        Assert.Equal([(1, 1024), (2, 1)], Assert.Single(PairingTests.Busy(text).Attempts[0].BusyPages).Holders.Select(static holder => (holder.Task?.Pid ?? 0, holder.References)));
     }
 
     [Fact]
