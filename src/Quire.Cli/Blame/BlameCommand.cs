@@ -43,11 +43,13 @@ internal static class BlameCommand
         };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(page) is not null && (result.GetValue(attempt) is not null || result.GetValue(leaks)))
+            // Whether they stand there, not what they say: that may be wrong as well.
+            bool hasLeaks = result.GetResult(leaks) is { Implicit: false };
+            if (result.GetResult(page) is not null && (result.GetResult(attempt) is not null || hasLeaks))
             {
                 result.AddError("--page asks about one page: it does not go with --attempt or --leaks.");
             }
-            else if (result.GetValue(attempt) is not null && result.GetValue(leaks))
+            else if (result.GetResult(attempt) is not null && hasLeaks)
             {
                 result.AddError("--attempt and --leaks are two questions: ask one.");
             }

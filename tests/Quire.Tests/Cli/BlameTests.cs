@@ -56,8 +56,14 @@ public class BlameTests
         File.WriteAllBytes(cut, File.ReadAllBytes(cut)[..100]);
 
         Command.IsRefused("there is no file", "blame", Command.FreshPath("none.qring"));
-        Command.IsRefused("neither a recording of Quire nor", "blame", text);
+        Command.IsRefused("no event of any known form", "blame", text);
         Command.IsRefused("quire: ", "blame", cut);
+        string binary = Command.FreshPath("binary");
+        File.WriteAllBytes(binary, [1, 2, 3, 0, 0xff]);
+        Command.IsRefused("neither a recording of Quire, nor a trace.dat, nor a trace as text", "blame", binary);
+        Command.IsRefused("--page asks about one page", "blame", text, "--page", "1", "--leaks");
+        Command.IsRefused("--at takes a time", "blame", text, "--at", "soon");
+        Command.IsRefused("--attempt takes a number", "blame", text, "--attempt", "0");
         Command.IsRefused("is a directory", "blame", Path.GetDirectoryName(text)!);
         Command.IsRefused("--page takes a frame number", "blame", text, "--page", "here");
         Command.IsRefused("--max-age takes a time", "blame", text, "--max-age", "5 parsecs");

@@ -62,7 +62,7 @@ public class ConvertTests
         Command.IsRefused("--format takes v7, v6 or jsonl", "convert", file, fresh, "--format", "v8");
         Command.IsRefused("the same file", "convert", file, file, "--force");
         Command.IsRefused("is a directory", "convert", file, Path.GetDirectoryName(fresh)!, "--force");
-        Command.IsRefused("neither a recording", "convert", text, fresh);
+        Command.IsRefused("no event of any known form", "convert", text, fresh);
         Command.IsRefused($"there is no folder '{Path.Combine(fresh, "deeper")}'", "convert", file, Path.Combine(fresh, "deeper", "out.dat"));
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(fresh)!));
     }

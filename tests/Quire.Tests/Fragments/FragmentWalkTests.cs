@@ -145,8 +145,9 @@ public sealed unsafe class FragmentWalkTests
             List<PageFragment> batch = [];
             while (goOn())
             {
-                for (int i = own.Next(40); i > 0 && boxes[number].Count < 500; i--)
+                for (int i = own.Next(40); i > 0 && boxes.Sum(static box => box.Count) < 1000; i--)
                 {
+                    // All boxes together are bounded: a thread that gets no processor for a while empties none.
                     // From the thread's own cache of the process, or from one on an allocator of the test's.
                     int size = Size(own);
                     PageFragment fragment = own.Next(2) == 0 ? PageFragmentCache.Current.Allocate(size) : cache.Allocate(size);
