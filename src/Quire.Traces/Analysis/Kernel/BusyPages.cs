@@ -20,8 +20,9 @@ internal static class BusyPages
         PageExpectation shown = pass.Expectations.Of(sight.Look, sight.Mapcount, page.Order);
         List<KernelHolding> held = Held(page, ended, sight.Time, attempt, pass);
         int others = held.Where(static holding => !holding.IsStructural).Sum(static holding => holding.References);
+        int coming = Coming(held, sight, pass);
         int? expected = sight.FreezeExpected > 0 ? sight.FreezeExpected
-            : shown.IsKnown ? shown.Sum + sight.Own + Coming(held, sight, pass)
+            : shown.IsKnown ? shown.Sum + sight.Own + coming
             : sight.Count > 0 ? Math.Max(0, sight.Count - others)
             : null;
         int surplus = Math.Max(0, sight.Count - expected ?? 0);
@@ -35,7 +36,7 @@ internal static class BusyPages
             Generation = null,
             Count = sight.Count,
             Expected = expected,
-            ExpectedOf = shown.IsKnown ? Parts(shown, sight) : null,
+            ExpectedOf = shown.IsKnown ? Parts(shown, sight, coming) : null,
             Reason = reason,
             Class = kind,
             Holders = holders,
@@ -136,7 +137,7 @@ internal static class BusyPages
         }
     }
 
-    private static Dictionary<string, int> Parts(PageExpectation shown, in PageSight sight)
+    private static Dictionary<string, int> Parts(PageExpectation shown, in PageSight sight, int coming)
     {
         Dictionary<string, int> parts = new(StringComparer.Ordinal)
         {
@@ -146,6 +147,11 @@ internal static class BusyPages
             ["private"] = shown.Private,
             ["isolation"] = sight.FreezeExpected > 0 ? Math.Max(0, sight.FreezeExpected - shown.Sum) : sight.Own,
         };
+        if (coming > 0 && sight.FreezeExpected == 0)
+        {
+            parts["coming"] = coming;
+        }
+
         return parts;
     }
 

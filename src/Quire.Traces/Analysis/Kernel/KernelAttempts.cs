@@ -31,10 +31,14 @@ internal sealed partial class KernelAttempts : AttemptTracker
     private readonly StackTable _stacks;
     private readonly LossMap _losses;
     private readonly Dictionary<TraceEventFormat, SymbolicNames> _reasons = [];
+
     /// <summary>Frames that any allocation under way has isolated, and maybe others: so that the many events of other frames cost nothing, however many are under way.</summary>
     private readonly HashSet<ulong> _isolated = [];
     private long _scanned;
     private long _nextSweep;
+
+    /// <summary>The attempt that is being made has no event of its own.</summary>
+    private bool _implies;
 
     internal KernelAttempts(PageLifetimes lives, StackMeanings meanings, StackTable stacks, LossMap losses, TraceQuality quality)
         : base(quality)
@@ -161,8 +165,6 @@ internal sealed partial class KernelAttempts : AttemptTracker
 
         return new KernelAttempt { Index = index, Pid = record.Pid, Start = record.Time, LacksStart = lacksStart, IsImplied = _implies };
     }
-
-    private bool _implies;
 
     private bool IsReason(in TraceRecord record, EventShape shape, string wanted)
     {

@@ -67,7 +67,7 @@ public sealed record BusyPageReport
     /// <summary>The count with which it could have been moved; null where that is not known.</summary>
     public required int? Expected { get; init; }
 
-    /// <summary>What the expected count is made of: <c>mappings</c>, <c>page_cache</c>, <c>swap_cache</c>, <c>private</c>, <c>isolation</c>; null where that is not known.</summary>
+    /// <summary>What the expected count is made of: <c>mappings</c>, <c>page_cache</c>, <c>swap_cache</c>, <c>private</c>, <c>isolation</c>, and <c>coming</c> where a mapping or content was just being made; null where that is not known.</summary>
     public IReadOnlyDictionary<string, int>? ExpectedOf { get; init; }
 
     /// <summary>Why it would not move.</summary>
