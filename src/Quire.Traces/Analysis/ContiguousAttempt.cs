@@ -48,8 +48,6 @@ internal class ContiguousAttempt
 
     /// <summary>Of a failure, the first frame of the last range that was tried; all ones where there was none.</summary>
     internal ulong FailedPfn { get; set; } = ulong.MaxValue;
-
-    internal bool HasFailed => Result is AttemptResult.Busy or AttemptResult.NoSpace or AttemptResult.Interrupted;
 }
 
 /// <summary>What came of a contiguous allocation.</summary>

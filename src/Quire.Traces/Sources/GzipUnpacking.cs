@@ -68,7 +68,7 @@ internal sealed class GzipUnpacking : Unpacking
     }
 
     /// <summary>The packed bytes, and the mark behind them.</summary>
-    private sealed class Source : Stream
+    private sealed class Source : ForwardStream
     {
         private readonly Stream _packed;
         private readonly MemoryStream _marked = new();
@@ -90,20 +90,6 @@ internal sealed class GzipUnpacking : Unpacking
         /// <summary>Whether the mark is being read.</summary>
         internal bool IsMarked { get; private set; }
 
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override int Read(Span<byte> buffer)
         {
             int read = IsMarked ? 0 : _packed.Read(buffer);
@@ -115,18 +101,6 @@ internal sealed class GzipUnpacking : Unpacking
 
             return read;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

@@ -1,7 +1,7 @@
 namespace Quire.Traces.Sources;
 
 /// <summary>A stream whose first bytes were looked at already, and are given again.</summary>
-internal sealed class Peeked : Stream
+internal sealed class Peeked : ForwardStream
 {
     private readonly Stream _rest;
     private readonly byte[] _start = new byte[Unpacking.MagicBytes];
@@ -20,20 +20,6 @@ internal sealed class Peeked : Stream
     /// <summary>Bytes given so far.</summary>
     internal long Given { get; private set; }
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override int Read(Span<byte> buffer)
     {
         int read = Math.Min(_length - _at, buffer.Length);
@@ -50,18 +36,6 @@ internal sealed class Peeked : Stream
         Given += read;
         return read;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

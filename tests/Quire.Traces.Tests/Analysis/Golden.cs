@@ -20,14 +20,5 @@ internal static class Golden
         Assert.Equal(File.ReadAllText(path), text);
     }
 
-    private static string Folder()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Quire.slnx")))
-        {
-            folder = Path.GetDirectoryName(folder);
-        }
-
-        return Path.Combine(folder!, "tests", "Quire.Traces.Tests", "Analysis", "Golden");
-    }
+    private static string Folder() => Path.Combine(Kernel.Classes.KernelSamples.Root(), "tests", "Quire.Traces.Tests", "Analysis", "Golden");
 }

@@ -10,7 +10,7 @@ namespace Quire.Traces.Tests.Kernel;
 /// </summary>
 public sealed class GoldenAnswerTests
 {
-    private static readonly string s_folder = FindFolder();
+    private static readonly string s_folder = Path.Combine(Classes.KernelSamples.Root(), "tests", "Quire.Traces.Tests", "Kernel", "Golden");
 
     public static TheoryData<string> Names { get; } = [.. Directory.EnumerateFiles(s_folder, "*.args").Select(static path => Path.GetFileNameWithoutExtension(path)!).Order(StringComparer.Ordinal)];
 
@@ -69,15 +69,4 @@ public sealed class GoldenAnswerTests
     }
 
     private static string? After(string[] words, string option) => Array.IndexOf(words, option) is >= 0 and var at ? words[at + 1] : null;
-
-    private static string FindFolder()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Quire.slnx")))
-        {
-            folder = Path.GetDirectoryName(folder);
-        }
-
-        return Path.Combine(folder!, "tests", "Quire.Traces.Tests", "Kernel", "Golden");
-    }
 }

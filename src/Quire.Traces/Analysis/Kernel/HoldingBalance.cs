@@ -27,7 +27,6 @@ internal sealed class HoldingBalance
         if (holding.Released is { } released)
         {
             account.Released += holding.References;
-            account.EndedWithPage += holding.EndedWithPage ? holding.References : 0;
             account.Flow.Add(released, -holding.References);
             account.Held += released - acquired;
             account.Ended++;
@@ -43,9 +42,6 @@ internal sealed class HoldingBalance
         internal long Taken { get; set; }
 
         internal long Released { get; set; }
-
-        /// <summary>Of those released, the ones for which no put was left when their page was freed.</summary>
-        internal long EndedWithPage { get; set; }
 
         /// <summary>Holdings that ended, and for how long they were held in all, in ns.</summary>
         internal long Ended { get; set; }

@@ -4,7 +4,7 @@ namespace Quire.Traces.Analysis;
 internal sealed class KernelAttempt : ContiguousAttempt
 {
     /// <summary>No event of its own tells of it: it is known by what only happens in one.</summary>
-    internal bool IsImplied { get; init; }
+    internal bool IsImplied { get; set; }
 
     /// <summary>Of an implied one: memory goes offline, which empties ranges in the same way and allocates nothing.</summary>
     internal bool IsOffline { get; set; }
@@ -100,7 +100,4 @@ internal struct BlockingPage
 
     /// <summary>It was isolated and let go at once, without a try to move it.</summary>
     internal bool IsSkipped;
-
-    /// <summary>The kernel named it: the first frame that was not free.</summary>
-    internal bool IsNamed;
 }

@@ -14,7 +14,7 @@ internal sealed partial class KernelAttempts
             if (!touched.IsGone && pfn >= (named ?? 0) && _lives.Find(pfn) >= 0)
             {
                 isNamedKnown |= pfn == named;
-                Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: pfn == named, touched.Meanwhile);
+                Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, touched.Meanwhile);
             }
         }
 
@@ -25,7 +25,7 @@ internal sealed partial class KernelAttempts
             // Its last reference went, and still the kernel did not find it free: a pool or a list has it.
             bool isFreed = sight.Count < 0 && attempt.Touched.ContainsKey(head);
             sight.Count = isFreed ? 0 : sight.Count;
-            Block(attempt, head, sight, isTouched: isFreed, isSkipped: false, isNamed: true);
+            Block(attempt, head, sight, isTouched: isFreed, isSkipped: false);
         }
 
         // After a batch that would not move the rest of the range is never tried: pages there live, and are in nobody's way yet.
@@ -42,7 +42,7 @@ internal sealed partial class KernelAttempts
             int page = _lives.Find(pfn);
             if (page >= 0 && _lives[page].Count > 0 && !attempt.Touched.ContainsKey(pfn) && !_losses.Overlaps(_lives[page].Changed, time))
             {
-                Block(attempt, pfn, Sight(pfn, time), isTouched: false, isSkipped: false, isNamed: pfn == named);
+                Block(attempt, pfn, Sight(pfn, time), isTouched: false, isSkipped: false);
             }
         }
     }
@@ -61,7 +61,7 @@ internal sealed partial class KernelAttempts
         }
     }
 
-    private void Block(KernelAttempt attempt, ulong pfn, PageSight sight, bool isTouched, bool isSkipped, bool isNamed, PageSight meanwhile = default)
+    private void Block(KernelAttempt attempt, ulong pfn, PageSight sight, bool isTouched, bool isSkipped, PageSight meanwhile = default)
     {
         bool isKnown = attempt.Blocking.TryGetValue(pfn, out BlockingPage block);
         if (!isKnown && attempt.Blocking.Count >= PagesLimit)
@@ -83,7 +83,6 @@ internal sealed partial class KernelAttempts
         block.Ranges++;
         block.IsTouched |= isTouched;
         block.IsSkipped = isTouched ? isSkipped : block.IsSkipped;
-        block.IsNamed |= isNamed;
         attempt.Blocking[pfn] = block;
     }
 }

@@ -58,11 +58,9 @@ internal sealed partial class KernelAttempts
 
     private KernelAttempt Imply(in TraceRecord record, EventShape shape)
     {
-
-        _implies = true;
         KernelAttempt implied = (KernelAttempt)Start(record, shape);
         implied.IsOffline = !record.Stack.IsEmpty ? _meanings[_stacks.NumberOf(record.Stack)].IsOffline : IsReason(record, shape, "memory_hotplug");
-        _implies = false;
+        implied.IsImplied = true;
         implied.Area = "";
         implied.Pages = 0;
         implied.Origin = _stacks.NumberOf(record.Stack);

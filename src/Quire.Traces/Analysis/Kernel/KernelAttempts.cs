@@ -37,9 +37,6 @@ internal sealed partial class KernelAttempts : AttemptTracker
     private long _scanned;
     private long _nextSweep;
 
-    /// <summary>The attempt that is being made has no event of its own.</summary>
-    private bool _implies;
-
     internal KernelAttempts(PageLifetimes lives, StackMeanings meanings, StackTable stacks, LossMap losses, TraceQuality quality)
         : base(quality)
     {
@@ -148,7 +145,7 @@ internal sealed partial class KernelAttempts : AttemptTracker
             {
                 if (!touched.IsGone && touched.Own <= 0 && _lives.Find(pfn) >= 0)
                 {
-                    Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, isNamed: false, touched.Meanwhile);
+                    Block(attempt, pfn, touched.Sight, isTouched: true, touched.IsSkipped, touched.Meanwhile);
                 }
             }
         }
@@ -163,7 +160,7 @@ internal sealed partial class KernelAttempts : AttemptTracker
             _isolated.Clear();
         }
 
-        return new KernelAttempt { Index = index, Pid = record.Pid, Start = record.Time, LacksStart = lacksStart, IsImplied = _implies };
+        return new KernelAttempt { Index = index, Pid = record.Pid, Start = record.Time, LacksStart = lacksStart };
     }
 
     private bool IsReason(in TraceRecord record, EventShape shape, string wanted)

@@ -46,9 +46,10 @@ internal sealed class KernelHeld
             }
         }
 
+        Dictionary<string, (long Taken, long Held)> sites = OfSites();
         Rows =
         [
-            .. _groups.Select(group => Row(group.Key.Stack, group.Key.Class, group.Value))
+            .. _groups.Select(group => Row(group.Key.Stack, group.Key.Class, group.Value, sites))
                 .Concat(_structural.Select(entry => Own(entry.Key, entry.Value.References, entry.Value.Pages, entry.Value.Oldest, entry.Value.Pfn)))
                 .OrderByDescending(static row => row.Suspicious)
                 .ThenBy(static row => row.Structural)
@@ -126,19 +127,23 @@ internal sealed class KernelHeld
     }
 
     // Two takings of one function that come through different stacks stand out only together.
-    private (long Taken, long Released) OfSite(string label)
+    private Dictionary<string, (long Taken, long Held)> OfSites()
     {
-        long taken = 0;
-        long held = _groups.Where(group => _pass.Meanings[group.Key.Stack].Label == label).Sum(static group => group.Value.References);
+        Dictionary<string, (long Taken, long Held)> sites = new(StringComparer.Ordinal);
         foreach (((int stack, _), HoldingBalance.Account account) in _pass.Balance.Accounts)
         {
-            taken += _pass.Meanings[stack].Label == label ? account.Taken : 0;
+            CollectionsMarshal.GetValueRefOrAddDefault(sites, _pass.Meanings[stack].Label, out _).Taken += account.Taken;
         }
 
-        return (Math.Max(taken, held), Math.Max(taken, held) - held);
+        foreach (((int stack, _), Group group) in _groups)
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(sites, _pass.Meanings[stack].Label, out _).Held += group.References;
+        }
+
+        return sites;
     }
 
-    private HeldRow Row(int stack, string kind, Group group)
+    private HeldRow Row(int stack, string kind, Group group, Dictionary<string, (long Taken, long Held)> sites)
     {
         StackMeaning meaning = _pass.Meanings[stack];
         _pass.Balance.Accounts.TryGetValue((stack, kind), out HoldingBalance.Account? account);
@@ -147,7 +152,8 @@ internal sealed class KernelHeld
         long[] trend = account?.Flow.At(_pass.Begin, _pass.End) ?? new long[Trend.Points];
         string word = Trend.WordFor(trend);
         long oldest = Math.Max(0, _pass.End - group.Oldest);
-        (long siteTaken, long siteReleased) = OfSite(meaning.Label);
+        (long siteTaken, long siteHeld) = sites[meaning.Label];
+        siteTaken = Math.Max(siteTaken, siteHeld);
         string? rule = group.Pages.Overlaps(_blocking) ? BlameRules.FailedAttempt
             : _maxAge is { } limit && oldest > limit ? BlameRules.MaxAge
             : null;
@@ -167,7 +173,7 @@ internal sealed class KernelHeld
             Taken = taken,
             Released = released,
             SiteTaken = siteTaken,
-            SiteReleased = siteReleased,
+            SiteReleased = siteTaken - siteHeld,
             Suspicious = (rule is not null && !_leaks) || (word == "growing" && !_pass.Losses.Overlaps(_pass.Begin, _pass.End)) || Leaks(taken, released, group.Oldest, account),
             AgainstRule = rule,
             Structural = false,

@@ -42,7 +42,6 @@ internal static class KernelPageReports
             Holders = holders,
             Balanced = Balanced(holdings, moment, pass),
             MovedAway = 0,
-            IsInferred = true,
             Attempts = attempts,
             AgainstTheRules = attempts.Count > 0 ? [$"{BlameRules.FailedAttempt}: {Units.Count(attempts.Count, "contiguous allocation")} failed because of this page"] : [],
             Notes = KernelAnalysis.Notes(pass),

@@ -28,6 +28,7 @@ internal sealed partial class PageLifetimes
     private readonly List<KernelPage[]> _chunks = [];
     private readonly Stack<int> _free = [];
     private readonly Dictionary<int, EndedLife> _ended = [];
+    private readonly HashSet<ulong> _endedFrames = [];
     private readonly Dictionary<ulong, int> _large = [];
     private readonly RefSettlement _settlement;
     private readonly LossMap _losses;
@@ -91,7 +92,7 @@ internal sealed partial class PageLifetimes
     }
 
     /// <summary>Whether a watched frame has any life.</summary>
-    internal bool IsSeen(ulong pfn) => Find(pfn) >= 0 || _ended.Values.Any(life => life.Page.Pfn == pfn);
+    internal bool IsSeen(ulong pfn) => Find(pfn) >= 0 || _endedFrames.Contains(pfn);
 
     /// <summary>The head of the large page of which a frame was last known to be a tail; else the frame itself.</summary>
     internal ulong HeadOf(ulong pfn)
@@ -265,7 +266,7 @@ internal sealed partial class PageLifetimes
 
         foreach (int at in _byPfn.Values)
         {
-            _settlement.Finish(this[at]);
+            _settlement.Finish(this[at], ended: null, mayTeach: false);
         }
     }
 
@@ -336,6 +337,7 @@ internal sealed partial class PageLifetimes
         if (page.IsWatched)
         {
             _ended.Add(page.Life, new EndedLife(page, time));
+            _endedFrames.Add(page.Pfn);
         }
         else
         {

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Quire.Traces.Analysis;
 
 /// <summary>What a page is the memory of.</summary>
@@ -155,7 +153,4 @@ internal sealed class PageLooks
             _flags[i] = look.IsNamed ? (PageFlags)look.Flags : _layout?.Of(look.Flags) ?? PageFlags.None;
         }
     }
-
-    /// <summary>The kernel's own number of flags, as text: for pages whose flags can't be named.</summary>
-    internal string Raw(int number) => $"0x{_looks[number].Look.Flags.ToString("x", CultureInfo.InvariantCulture)}";
 }

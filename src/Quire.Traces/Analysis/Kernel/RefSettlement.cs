@@ -66,8 +66,8 @@ internal sealed partial class RefSettlement
         _unpaired = quality.Counter("puts_without_reference", TraceDoubt.Loss, "References given back that no taking of the trace is left for: their takings are missing.");
     }
 
-    /// <summary>A page's life ended and nobody asks for its holders: what it teaches is learned, and what was taken and given back is counted.</summary>
-    internal void Finish(in KernelPage page, long ended, bool mayTeach)
+    /// <summary>A page's life, or the trace, has ended: what it teaches is learned, and what was taken and given back is counted, what is still held too.</summary>
+    internal void Finish(in KernelPage page, long? ended, bool mayTeach)
     {
         Run(page, mayTeach, ended);
         foreach (KernelHolding holding in _done)
@@ -78,16 +78,6 @@ internal sealed partial class RefSettlement
 
     /// <summary>Learns from a page that lives at the trace's end, before any such page is settled for good.</summary>
     internal void Teach(in KernelPage page) => Run(page, mayTeach: page.Unseen == 0, ended: null);
-
-    /// <summary>A page lives at the trace's end: what it has is counted as well.</summary>
-    internal void Finish(in KernelPage page)
-    {
-        Run(page, mayTeach: false, ended: null);
-        foreach (KernelHolding holding in _done)
-        {
-            _balance.Add(holding);
-        }
-    }
 
     /// <summary>A long life goes on: what is done is counted. What is open, as entries that stand for it in the journal.</summary>
     internal IReadOnlyList<RefEntry> Continue(ref KernelPage page)

@@ -75,9 +75,6 @@ public sealed record PageReport
     /// <summary>Every way in which data was lost or can be doubted, by name; those at 0 too.</summary>
     public required IReadOnlyDictionary<string, long> DataQuality { get; init; }
 
-    /// <summary>Whether holders are inferred, as in a kernel's trace.</summary>
-    internal bool IsInferred { get; init; }
-
     /// <summary>The command to go on with.</summary>
     public required string Next { get; init; }
 }

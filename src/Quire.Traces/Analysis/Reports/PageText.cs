@@ -18,7 +18,7 @@ internal static class PageText
             string then = attempt.ClearNs is { } clear && attempt.EndNs is { } end && clear > end ? $"; all let go {Units.Duration(clear - end)} later" : "";
             ReportText.Line(output, $"blocked: attempt {attempt.Index}{(attempt.Pages is { } pages ? $", {Units.Count(pages, "page")}" : "")}{(attempt.Area is null ? "" : $" in area '{attempt.Area}'")} at {Units.When(attempt.StartNs, page.Source)}{(attempt.Site is null ? "" : $" by {attempt.Site}")} failed here; gave up after {Units.Count(attempt.RangesTried, "try")}{then}");
             // Who held it then: of a kernel's page that may have been in another of the frame's lives.
-            if (attempt.BusyPages.FirstOrDefault(busy => busy.Pfn == page.Pfn) is { } busy && page.IsInferred)
+            if (attempt.BusyPages.FirstOrDefault(busy => busy.Pfn == page.Pfn) is { } busy && page.Source.IsKernel)
             {
                 AttemptText.Page(output, attempt, [busy], all);
             }
