@@ -36,6 +36,16 @@ public sealed class AttemptTests
     }
 
     [Fact]
+    public void A_page_whose_last_reference_another_task_put_is_out_of_the_way_whoever_has_its_frame_now()
+    {
+        KernelText text = new KernelText().Looks(Pfn, mapcount: 1, count: 2).Looks(Pfn + 1, mapcount: 1, count: 1).By("sh-9").CmaStart(64)
+            .LookedAt(Pfn).TryTake(Pfn + 1, true, s_isolate).Looks(Pfn + 1, mapcount: 0).Put(Pfn + 1, s_unmap)
+            .By("reader-5", 1).Put(Pfn + 1, "folio_put", "filemap_read").Free(Pfn + 1).Looks(Pfn + 1, mapcount: 0, hasMapping: false).Set(Pfn + 1, 1, "prep_new_page", "__alloc_pages")
+            .By("sh-9").Tested(Start, End, Pfn).CmaRetry(Start, 64).CmaFinish(Start, 64, isGot: false);
+        Assert.Equal(Pfn, Assert.Single(text.Blame().Attempts[0].BusyPages).Pfn);
+    }
+
+    [Fact]
     public void A_page_that_the_allocation_passes_over_in_silence_is_found_with_who_holds_it()
     {
         // Not on an LRU list: no reference is ever taken on it, and the test names only the first of the two.
