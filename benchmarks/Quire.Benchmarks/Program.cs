@@ -2,9 +2,10 @@ using Quire.Benchmarks.Bdn;
 using Quire.Benchmarks.Compare;
 using Quire.Benchmarks.Contiguous;
 using Quire.Benchmarks.Ledger;
+using Quire.Benchmarks.Pools;
 using Quire.Benchmarks.Traces;
 
-const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | " + TracesCommand.Usage + " | bdn [FILTER]";
+const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | " + TracesCommand.Usage + " | " + PoolsCommand.Usage + " | bdn [FILTER]";
 
 switch (args)
 {
@@ -32,6 +33,12 @@ switch (args)
 
     case ["traces", .. string[] rest]:
         return TracesCommand.Run(rest);
+
+    case ["pools", .. string[] rest]:
+        return PoolsCommand.Run(rest);
+
+    case [PoolBurst.Verb, .. string[] rest]:
+        return PoolBurst.Run(rest);
 
     case ["bdn", .. string[] rest]:
         BdnCommand.Run(rest);
