@@ -210,14 +210,14 @@ public sealed unsafe partial class QuireMemoryPool
     {
         if (!Tracking.Active || waiter.Scope == Ledger.CurrentScope)
         {
-            return TryRentSlow(waiter.Size, out failure, waiter.Site);
+            return TryRentSlow(waiter.Size, out failure, waiter.Site, isRetry: true);
         }
 
         int mine = Ledger.CurrentScope;
         Ledger.CurrentScope = waiter.Scope;
         try
         {
-            return TryRentSlow(waiter.Size, out failure, waiter.Site);
+            return TryRentSlow(waiter.Size, out failure, waiter.Site, isRetry: true);
         }
         finally
         {

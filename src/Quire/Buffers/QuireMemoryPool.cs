@@ -201,7 +201,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageMemory? TryRentSlow(int size, out AllocationFailure failure, CallSite site)
+    private PageMemory? TryRentSlow(int size, out AllocationFailure failure, CallSite site, bool isRetry = false)
     {
         size = size == -1 ? _defaultSize : size;
         if ((uint)size > LargestBuffer)
@@ -219,7 +219,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         {
             // Happens before: as in the hot way.
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed), this);
-            memory = Take(share, size, out failure, site);
+            memory = Take(share, size, out failure, site, isRetry);
         }
         finally
         {
@@ -233,11 +233,34 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         return memory;
     }
 
-    private PageMemory? Take(PoolShare share, int size, out AllocationFailure failure, CallSite site)
+    /// <summary>Whether a fragment can be had, without telling anybody that it can't: there is room in a current page, or a page for a new one.</summary>
+    private bool CanHaveFragment(int size, out AllocationFailure failure)
+    {
+        failure = AllocationFailure.None;
+        if (_stripes?.HasRoom(size) ?? PageFragmentCache.t_current?.HasRoom(size) ?? false)
+        {
+            return true;
+        }
+
+        PageDescriptor* probe = Allocator.TakePage(0, MigrateType.Unmovable, out failure, isRetry: true);
+        if (probe != null)
+        {
+            new Page(probe->Identity).Put();
+        }
+
+        return probe != null;
+    }
+
+    private PageMemory? Take(PoolShare share, int size, out AllocationFailure failure, CallSite site, bool isRetry)
     {
         if (size <= LargestFragment)
         {
             int bytes = Math.Max(1, size);
+            if (isRetry && !CanHaveFragment(bytes, out failure))
+            {
+                return null;
+            }
+
             PageFragment fragment;
             bool took = _stripes is { } stripes
                 ? stripes.TryTake(share, bytes, out fragment, out failure, site)
@@ -258,7 +281,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
         uint frames = (uint)(Math.Max(1, size) + PageMap.FrameSize - 1) >> PageMap.FrameShift;
         uint origin = Tracking.Active ? Origin.Here(site) : 0;
-        PageDescriptor* head = Allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2(frames)), MigrateType.Unmovable, out failure, origin);
+        PageDescriptor* head = Allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2(frames)), MigrateType.Unmovable, out failure, origin, isRetry);
         if (head == null)
         {
             return null;
