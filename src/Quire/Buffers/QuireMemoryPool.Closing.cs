@@ -53,6 +53,7 @@ public sealed unsafe partial class QuireMemoryPool
             }
 
             _stripes?.Drain();
+            Shelf?.Drain();
             if (_ownsAllocator)
             {
                 Allocator.Dispose();
@@ -66,6 +67,7 @@ public sealed unsafe partial class QuireMemoryPool
 
         _ended = true;
         _stripes?.Close();
+        Shelf?.Close();
         PoolThreads.Depart(this);
     }
 

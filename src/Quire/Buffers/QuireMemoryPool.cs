@@ -28,6 +28,8 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
     /// <summary>The largest rent that shares a page with others: half a page of order 0, 2,048 bytes.</summary>
     public const int LargestFragment = Page.FrameSize / 2;
 
+    private const int LargestShelved = PageMap.FrameSize << PageShelf.MostOrder;
+
     internal const int LargestBuffer = PageMap.FrameSize << Page.MaxOrder;
 
     private readonly int _defaultSize;
@@ -35,6 +37,9 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
     /// <summary>Null where the threads' own caches serve: on <see cref="PageAllocator.Shared"/>.</summary>
     private readonly FragmentStripes? _stripes;
+
+    /// <summary>Null where memory is cleared when it is freed.</summary>
+    internal readonly PageShelf? Shelf;
     private bool _closed;
 
     /// <summary>Makes a pool; no memory is taken before the first rent.</summary>
@@ -49,6 +54,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         _ownsAllocator = options.Allocator is null;
         Allocator = options.MakeAllocator();
         _stripes = ReferenceEquals(Allocator, PageAllocator.Shared) ? null : new FragmentStripes(Allocator);
+        Shelf = Allocator.Options.ZeroOnFree ? null : new PageShelf(Allocator);
         (Slot, Id) = PoolThreads.Enroll(this);
     }
 
@@ -120,6 +126,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         size = size == -1 ? _defaultSize : size;
         return (uint)(size - LargestFragment - 1) < PageMap.FrameSize - LargestFragment ? TryRentPage(thread, size)
             : (uint)(size - 1) < LargestFragment ? TryRentFragment(thread, size)
+            : (uint)(size - PageMap.FrameSize - 1) < LargestShelved - PageMap.FrameSize ? TryRentBlock(thread, size)
             : null;
     }
 
@@ -133,6 +140,34 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         if (!Volatile.Read(ref _closed))
         {
             PageDescriptor* head = Allocator.TryTakeHot(share.Magazine);
+            if (head != null)
+            {
+                PageMemory memory = thread.Take();
+                memory.Start(head->Identity, 0, head->Address, size, PageMemory.OwnerKind.Page, this);
+                share.Bytes += size;
+                return memory;
+            }
+        }
+
+        share.Rents--;
+        return null;
+    }
+
+    /// <summary>A page of order 1 to 4 from the shelf.</summary>
+    private PageMemory? TryRentBlock(PoolThread thread, int size)
+    {
+        if (Shelf is not { } shelf)
+        {
+            return null;
+        }
+
+        PoolShare share = thread.ShareOf(this);
+
+        // Happens before: as above.
+        Volatile.Write(ref share.Rents, share.Rents + 1);
+        if (!Volatile.Read(ref _closed))
+        {
+            PageDescriptor* head = shelf.TryTake(BitOperations.Log2((uint)(size - 1) >> PageMap.FrameShift) + 1);
             if (head != null)
             {
                 PageMemory memory = thread.Take();
