@@ -59,12 +59,16 @@ public readonly unsafe partial struct PacketBuffer
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)headRoom, (uint)capacity, nameof(headRoom));
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)(capacity - headRoom), nameof(length));
         PacketPart piece = PartOf(page, offset, capacity, file, line, member);
+        return Around(piece.Page, piece.Offset, capacity, headRoom, length);
+    }
+
+    /// <summary>The same, of numbers that are right, and a head's handle.</summary>
+    internal static PacketBuffer Around(Page page, int offset, int capacity, int headRoom, int length)
+    {
         PacketBody body = Shelf<PacketBody>.Take();
-        body.Start = piece.Offset;
-        body.End = piece.Offset + capacity;
-        piece.Offset += headRoom;
-        piece.Length = length;
-        body.Head = piece;
+        body.Start = offset;
+        body.End = offset + capacity;
+        body.Head = new PacketPart { Page = page, Offset = offset + headRoom, Length = length };
         body.Total = length;
         return new PacketBuffer(body);
     }
