@@ -71,6 +71,15 @@ public sealed unsafe partial class PageAllocator
         }
     }
 
+    /// <summary>Takes back <see cref="AddReclaimer"/>. A call that has begun may still come.</summary>
+    internal void RemoveReclaimer(Action<bool> reclaim)
+    {
+        lock (_reclaimers)
+        {
+            _reclaimers.Remove(reclaim);
+        }
+    }
+
     /// <summary>Gets back every free page that is anywhere but on the buddy lists (the kernel's shrinkers and drains).</summary>
     internal void Reclaim()
     {
