@@ -43,6 +43,11 @@ internal sealed class QuireMemory : IDisposable
     public void Dispose()
     {
         LimitLog.Dispose();
+        foreach (QuireMemoryPool pool in _pools.Values)
+        {
+            pool.Dispose();
+        }
+
         Allocator.Dispose();
     }
 
