@@ -20,7 +20,8 @@ internal static class KestrelServer
     public static async Task<int> RunAsync(string pool)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        // What goes wrong is seen, and costs nothing while nothing does.
+        builder.Logging.ClearProviders().AddConsole(static console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(static server => server.Listen(IPAddress.Loopback, 0));
         if (pool == KestrelCommand.Quire)
         {
