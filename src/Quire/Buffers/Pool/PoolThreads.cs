@@ -156,7 +156,7 @@ internal static class PoolThreads
 
     private static void Bequeath(int slot, in PoolCounts counts)
     {
-        if (slot < s_pools.Count && s_pools[slot] is { } entry && entry.TryGetTarget(out QuireMemoryPool? pool) && pool.Id == counts.Pool)
+        if (s_pools[slot] is { } entry && entry.TryGetTarget(out QuireMemoryPool? pool) && pool.Id == counts.Pool)
         {
             pool.OfDeadThreads.Add(counts);
         }
