@@ -3,7 +3,10 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Xunit;
@@ -20,7 +23,11 @@ public sealed class ConnectionTests
     {
         int connections = Math.Min(4000, OpenFiles() / 3);
         Assert.SkipUnless(connections >= 500, $"this machine allows {OpenFiles()} open files, too few for thousands of connections");
-        await using ServedApplication served = await ServedApplication.StartAsync(static app => app.MapGet("/", static () => "here"), tracking: false);
+        await using ServedApplication served = await ServedApplication.StartAsync(static app => app.MapGet("/", static (HttpContext context) =>
+        {
+            context.Response.ContentLength = 4;
+            return context.Response.WriteAsync("here");
+        }), tracking: false);
         byte[] request = Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: many\r\n\r\n");
         Socket[] sockets = new Socket[connections];
         try
@@ -99,39 +106,38 @@ public sealed class ConnectionTests
         Assert.Equal(await Bytes.HashAsync(3, 5000), await after.Content.ReadAsStringAsync());
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Kestrel_rents_from_the_pool_whichever_was_chosen_first(bool poolFirst)
+    [Fact]
+    public async Task On_a_host_of_ones_own_Kestrel_rents_from_the_pool()
     {
-        using IHost host = new HostBuilder().ConfigureWebHost(web =>
-        {
-            if (poolFirst)
-            {
-                web.UseQuireMemoryPool();
-            }
-
-            web.UseKestrel(static server => server.Listen(IPAddress.Loopback, 0));
-            if (!poolFirst)
-            {
-                web.UseQuireMemoryPool();
-            }
-
-            web.Configure(static app => app.Run(static context => context.Response.WriteAsync("here")));
-        }).Build();
+        using IHost host = Host(static web => web.UseKestrel(OnAnyPort).UseQuireMemoryPool());
         await host.StartAsync();
         QuireMemory memory = host.Services.GetRequiredKeyedService<QuireMemory>(QuireMemory.Kestrel);
-        Uri address = new(host.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>().Features
-            .Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!.Addresses.First());
+        string address = host.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         using (HttpClient client = new())
         {
-            Assert.Equal("here", await client.GetStringAsync(address));
+            Assert.Equal("here", await client.GetStringAsync(new Uri(address)));
         }
 
         Assert.True(memory.Pool("kestrel").GetStatistics().Rents > 0, "Kestrel rented nothing from the pool");
         await host.StopAsync();
         await ServedApplication.HoldsNothing(memory.Allocator);
     }
+
+    [Fact]
+    public async Task A_pool_that_a_later_registration_pushed_aside_ends_the_start_with_what_to_do()
+    {
+        using IHost host = Host(static web => web.UseQuireMemoryPool().UseKestrel(OnAnyPort));
+        InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(() => host.StartAsync());
+        Assert.Contains("call UseQuireMemoryPool after UseKestrel", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static IHost Host(Action<IWebHostBuilder> configure) => new HostBuilder().ConfigureWebHost(web =>
+    {
+        configure(web);
+        web.Configure(static app => app.Run(static context => context.Response.WriteAsync("here")));
+    }).Build();
+
+    private static void OnAnyPort(KestrelServerOptions server) => server.Listen(IPAddress.Loopback, 0);
 
     private static async Task ReadUntil(Socket socket, string end)
     {
