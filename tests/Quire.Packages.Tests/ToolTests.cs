@@ -16,8 +16,12 @@ public class ToolTests(PackedQuire packed)
 
         Assert.StartsWith(packed.Version, Quire(folder, "--version"), StringComparison.Ordinal);
         JsonElement demo = JsonDocument.Parse(Quire(folder, "demo", "--seconds", "1", "--json")).RootElement;
-        Assert.True(demo.EnumerateObject().Any(), demo.ToString());
-        TestContext.Current.TestOutputHelper!.WriteLine(demo.ToString());
+        Assert.True(demo.GetProperty("datagrams").GetInt64() > 0);
+        Assert.Equal("busy", demo.GetProperty("first_attempt").GetProperty("result").GetString());
+        Assert.Equal("Audit", demo.GetProperty("first_attempt").GetProperty("busy_pages")[0].GetProperty("holders")[0].GetProperty("member").GetString());
+        Assert.Equal("success", demo.GetProperty("second_attempt").GetProperty("result").GetString());
+        Assert.Equal(0, demo.GetProperty("pages_held_at_end").GetInt64());
+        Assert.Equal(0, demo.GetProperty("faults").GetArrayLength());
     }
 
     private string Quire(string folder, params string[] arguments)

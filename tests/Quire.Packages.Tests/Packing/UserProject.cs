@@ -3,19 +3,24 @@ using Xunit;
 
 namespace Quire.Packages.Tests.Packing;
 
-/// <summary>A project as a user would begin one: <c>dotnet new</c>, <c>dotnet add package</c>, a Program.cs. Its only source of packages is the folder with ours.</summary>
+/// <summary>A project as a user would begin one: <c>dotnet new</c>, <c>dotnet add package</c>, a Program.cs. Unless it says otherwise, its only source of packages is the folder with ours.</summary>
 internal sealed partial class UserProject
 {
     private readonly PackedQuire _packed;
 
     internal UserProject(PackedQuire packed, string template, string name, params string[] packages)
+        : this(packed, template, name, otherSources: false, packages)
+    {
+    }
+
+    internal UserProject(PackedQuire packed, string template, string name, bool otherSources, params string[] packages)
     {
         _packed = packed;
         Folder = packed.NewFolder(name);
         Name = name;
         File.WriteAllText(
             Path.Combine(Folder, "nuget.config"),
-            $"<configuration><packageSources><clear /><add key=\"local\" value=\"{packed.Packages}\" /></packageSources></configuration>");
+            $"<configuration><packageSources>{(otherSources ? "" : "<clear />")}<add key=\"local\" value=\"{packed.Packages}\" /></packageSources></configuration>");
         packed.Dotnet(Folder, "new", template, "--name", name, "--output", ".", "--no-restore");
         foreach (string package in packages)
         {
@@ -46,6 +51,9 @@ internal sealed partial class UserProject
         Assert.True(status == 0, output);
         return [.. output.Split('\n').Where(static line => Diagnostic().IsMatch(line)).Select(static line => line.Trim()).Distinct()];
     }
+
+    /// <summary>Publishes in Release, if everything it takes can be had; answers the status and what was said.</summary>
+    internal (int Status, string Output) TryPublish() => _packed.TryDotnet(Folder, "publish", "-c", "Release", "-tl:off", "-o", Path.Combine(Folder, "out"));
 
     /// <summary>Runs what was built; answers what it printed.</summary>
     internal string Run(params string[] arguments) =>
