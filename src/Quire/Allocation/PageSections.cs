@@ -141,6 +141,8 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
     {
         foreach ((uint first, uint frames) in extent.Sections)
         {
+            // First, since the numbers are anybody's after the second.
+            PageArrays.Remove(first, frames);
             PageMap.Offline(first, frames);
             OnlineBytes -= (long)frames * PageMap.FrameSize;
         }
@@ -187,6 +189,11 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
         for (uint i = 0; i < frames; i++)
         {
             PageMap.Descriptor(first + i)->Flags = flags;
+        }
+
+        if (region.Array is { } array)
+        {
+            PageArrays.Add(first, frames, array);
         }
 
         extent.Sections.Add((first, frames));
