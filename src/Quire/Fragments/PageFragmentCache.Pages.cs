@@ -258,6 +258,9 @@ public sealed unsafe partial class PageFragmentCache
             return false;
         }
 
+        // Before the bias: who counts references knows whose they are.
+        page->BiasOwner = _id;
+
         // Added, never set: between its allocation and this line somebody may have got a speculative reference.
         int count = PageRef.AddReturn(page, FullBias - 1, "Refill", origin);
         Use(page);
