@@ -281,7 +281,6 @@ public sealed unsafe partial class PageFragmentCache
         _size = (uint)PageMap.FrameSize << page->Order;
         _out = 0;
         _back = 0;
-        page->BiasOwner = _id;
     }
 
     /// <summary>Forgets the current page where it is this one; what was counted on it is somebody else's business now.</summary>
