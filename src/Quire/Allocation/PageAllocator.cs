@@ -123,6 +123,10 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         return null;
     }
 
+    /// <summary>The same for the library's own use, while the ledger is off.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal PageDescriptor* TryTakeHot() => TryTakeHot(MagazineBlock.t_current);
+
     /// <summary>Takes a page of order 0 and its bytes at once: the allocator has the descriptor in hand, so writing to a fresh page needs no second look at it.</summary>
     /// <param name="bytes">The page's 4,096 bytes, as <see cref="Page.Span"/> would give them.</param>
     /// <param name="file">Filled in by the compiler.</param>

@@ -15,6 +15,9 @@ internal static unsafe class PageAllocators
         }
     }
 
+    /// <summary>Those that are made and not disposed.</summary>
+    internal static IReadOnlyList<PageAllocator> Living() => [.. All()];
+
     /// <summary>
     /// Writes a <c>page_state</c> for every page that somebody holds. Pages come and go meanwhile: each is told of as it was at one moment of the call, and one that was on its way is
     /// left out. Cost: a pass over all descriptors of memory that is online, 64 bytes a frame.

@@ -36,20 +36,12 @@ public sealed unsafe partial class PageMemory : MemoryManager<byte>, IMemoryOwne
     private OwnerKind _kind;
     private QuireMemoryPool? _pool;
 
+    /// <summary>Where it was taken and disposed first; only while the ledger is on.</summary>
+    private uint _taken;
+    private uint _released;
+
     internal PageMemory()
     {
-    }
-
-    internal enum OwnerKind : byte
-    {
-        /// <summary>A fragment, or a slice of anything.</summary>
-        Fragment,
-
-        /// <summary>A whole page, to be given back as one.</summary>
-        Page,
-
-        /// <summary>A reference that a <see cref="MemoryHandle"/> drops.</summary>
-        Pin,
     }
 
     /// <summary>Bytes, exactly as many as were asked for.</summary>
@@ -90,7 +82,15 @@ public sealed unsafe partial class PageMemory : MemoryManager<byte>, IMemoryOwne
     }
 
     /// <summary>The pool it was rented from; null for one made of a fragment.</summary>
-    public QuireMemoryPool? Pool => _pool;
+    /// <exception cref="PageBugException">The owner was disposed.</exception>
+    public QuireMemoryPool? Pool
+    {
+        get
+        {
+            ThrowIfStale("Pool");
+            return _pool;
+        }
+    }
 
     /// <summary>Makes an owner of a fragment: takes over the caller's reference, which the caller must not free any more.</summary>
     /// <param name="fragment">The fragment.</param>
@@ -98,10 +98,11 @@ public sealed unsafe partial class PageMemory : MemoryManager<byte>, IMemoryOwne
     public static PageMemory Of(PageFragment fragment) => Make(fragment, fragment.Address, fragment.Length);
 
     /// <summary>The same for part of a fragment's bytes: offset and length are the caller's affair.</summary>
-    internal static PageMemory Make(PageFragment fragment, byte* address, int length)
+    internal static PageMemory Make(PageFragment fragment, byte* address, int length, QuireMemoryPool? pool = null)
     {
-        PageMemory memory = new();
-        memory.Start(fragment._identity, fragment._word, address, length, OwnerKind.Fragment, null);
+        PageMemory memory = fragment.IsTracked ? new PageMemory() : Fresh();
+        memory._taken = fragment.IsTracked ? Ledger.OriginOf(fragment.Ticket) : 0;
+        memory.Start(fragment._identity, fragment._word, address, length, OwnerKind.Fragment, pool);
         return memory;
     }
 
@@ -181,7 +182,7 @@ public sealed unsafe partial class PageMemory : MemoryManager<byte>, IMemoryOwne
             throw new ArgumentOutOfRangeException(nameof(elementIndex), elementIndex, $"The owner has {_length} bytes.");
         }
 
-        PageMemory pin = Share(0, _length, OwnerKind.Pin, default);
+        PageMemory pin = Share(0, _length, OwnerKind.Pin, Tracking.Active ? Caller.Find() : default);
         return new MemoryHandle(_address + elementIndex, pinnable: pin);
     }
 
@@ -191,91 +192,27 @@ public sealed unsafe partial class PageMemory : MemoryManager<byte>, IMemoryOwne
     {
         if (_kind != OwnerKind.Pin)
         {
-            throw new PageBugException("Unpin of an owner: a pin ends when the MemoryHandle that Pin gave is disposed.");
+            throw PageMemoryBug.NotAPin(Frame, _length);
         }
 
-        End("Unpin", default);
+        End("Unpin", "", 0, "");
     }
 
     /// <summary>Drops the owner's reference; the last one frees the page (<c>put_page</c>).</summary>
     /// <exception cref="PageBugException">It was disposed before. Nothing was changed; with the ledger on the message names both places.</exception>
     public void Dispose([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "") =>
-        End("Dispose", Tracking.Active ? new CallSite(file, line, member) : default);
+        End("Dispose", file, line, member);
 
     /// <inheritdoc/>
-    void IDisposable.Dispose() => End("Dispose", default);
+    void IDisposable.Dispose() => End("Dispose", "", 0, "");
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => End("Dispose", default);
+    protected override void Dispose(bool disposing) => End("Dispose", "", 0, "");
 
     /// <summary>The array behind the memory, where its region is one of pinned arrays; false for mapped memory.</summary>
     protected override bool TryGetArray(out ArraySegment<byte> segment)
     {
         ThrowIfStale("TryGetArray");
         return PageArrays.TryGet(PageIdentity.Frame(_identity), _address, _length, out segment);
-    }
-
-    private bool IsTracked => (_identity & PageIdentity.TrackedBit) != 0;
-
-    private uint Ticket => (uint)(_word >> PageFragment.TicketShift);
-
-    internal void Start(ulong identity, ulong word, byte* address, int length, OwnerKind kind, QuireMemoryPool? pool)
-    {
-        _word = word;
-        _address = address;
-        _length = length;
-        _kind = kind;
-        _pool = pool;
-        _identity = identity;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void ThrowIfStale(string operation)
-    {
-        if (PageMap.DescriptorOf(_identity)->Identity != _identity)
-        {
-            Look(operation);
-        }
-    }
-
-    /// <summary>The handle has a ticket, or is stale.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Look(string operation)
-    {
-        if (_identity == 0)
-        {
-            throw new PageBugException($"{operation} of a PageMemory that was disposed.");
-        }
-
-        Page.HeadDescriptorSlow(_identity, Ticket, operation);
-    }
-
-    private void CheckPart(int start, int length)
-    {
-        // Sums of two that fit in 32 bits, so that nothing wraps.
-        if ((ulong)(uint)start + (uint)length > (uint)_length)
-        {
-            throw new ArgumentOutOfRangeException(start < 0 || start > _length ? nameof(start) : nameof(length), $"[{start}, +{length}) is not within {_length} bytes.");
-        }
-    }
-
-    private PageMemory Share(int start, int length, OwnerKind kind, CallSite site)
-    {
-        PageFragment reference = new PageFragment(_identity, _word).Get(site.File, site.Line, site.Member);
-        PageMemory memory = new();
-        memory.Start(reference._identity, reference._word, _address + start, length, kind, null);
-        return memory;
-    }
-
-    private void End(string operation, CallSite site)
-    {
-        ulong identity = Atomic.Exchange(ref _identity, 0);
-        if (identity == 0)
-        {
-            throw new PageBugException($"{operation} of a PageMemory that was disposed.");
-        }
-
-        PageFragment.FreeShared(identity, _word, site.File, site.Line, site.Member);
-        _pool?.Returned(_length);
     }
 }

@@ -20,4 +20,7 @@ public readonly record struct QuireMemoryPoolStatistics
 
     /// <summary>Callers of <see cref="QuireMemoryPool.RentAsync"/> that wait for memory.</summary>
     public int Waiters { get; init; }
+
+    /// <summary>Owner objects that wait to be rented again: those of the whole process, all pools together. At most 16,384, and 64 a thread.</summary>
+    public int FreeOwners { get; init; }
 }

@@ -103,11 +103,23 @@ public sealed unsafe partial class PageFragmentCache
         }
     }
 
-    private void DrainQuietly()
+    /// <summary>The drain for whoever has done nothing wrong. Owner only.</summary>
+    internal void DrainQuietly()
     {
         DropCurrent();
         DrainRetained();
         _oldest = _next;
+    }
+
+    /// <summary>Drops what can be had: the bias on retained pages, and the current page if nothing of it is out. Owner only.</summary>
+    internal void DrainUnused()
+    {
+        DrainRetained();
+        _oldest = _next;
+        if (_page != null && PageRef.Count(_page) == Bias)
+        {
+            DropCurrent();
+        }
     }
 
     int IBiasOwner.ThreadId => _threadId;

@@ -1,0 +1,84 @@
+using System.Runtime.CompilerServices;
+
+namespace Quire;
+
+/// <content>What is counted, and checked.</content>
+public sealed unsafe partial class QuireMemoryPool
+{
+    /// <summary>The counts of threads that have ended. Guarded by the lock of <see cref="PoolThreads"/>.</summary>
+    internal PoolCounts OfDeadThreads;
+
+    /// <summary>What the pool's owners are doing: sums over all threads, so not for a hot path.</summary>
+    public QuireMemoryPoolStatistics GetStatistics()
+    {
+        PoolCounts sum = PoolThreads.Sum(this);
+        return new QuireMemoryPoolStatistics
+        {
+            Rents = sum.Rents,
+            Returns = sum.Returns,
+            RentedBytes = sum.Bytes,
+            Pins = sum.Pins,
+            Waiters = Volatile.Read(ref _waiters),
+            FreeOwners = PoolThreads.FreeOwners,
+        };
+    }
+
+    /// <summary>All pools of the process that are not disposed.</summary>
+    internal static IReadOnlyList<QuireMemoryPool> All() => PoolThreads.Pools();
+
+    /// <summary>A slice or a pin was taken of an owner of this pool.</summary>
+    internal void CountShare(PageMemory.OwnerKind kind, int length)
+    {
+        ref PoolCounts counts = ref PoolThread.Mine().CountsOf(this);
+        if (kind == PageMemory.OwnerKind.Pin)
+        {
+            counts.Pins++;
+            return;
+        }
+
+        // Happens before: as in a rent. The owner that is shared is out already, so a disposer counts at least that one.
+        Volatile.Write(ref counts.Rents, counts.Rents + 1);
+        counts.Bytes += length;
+    }
+
+    /// <summary>An owner, a slice or a pin has ended, and its memory is where an allocation finds it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Returned(PoolThread thread, PageMemory.OwnerKind kind, int length)
+    {
+        ref PoolCounts counts = ref thread.CountsOf(this);
+        if (kind == PageMemory.OwnerKind.Pin)
+        {
+            counts.Pins--;
+        }
+        else
+        {
+            Volatile.Write(ref counts.Returns, counts.Returns + 1);
+            counts.Bytes -= length;
+        }
+
+        // After the memory: see Pump.
+        if (Volatile.Read(ref _waiters) != 0)
+        {
+            Pump();
+        }
+    }
+
+    /// <summary>Checks the equations of the pool, and of its allocator. No thread may be renting or disposing; meant for tests.</summary>
+    /// <exception cref="InvalidOperationException">An equation does not hold; the message says which.</exception>
+    internal void Verify()
+    {
+        PoolCounts sum = PoolThreads.Sum(this);
+        Invariant.Holds(sum.Rents >= sum.Returns, "a pool has {0} returns, more than rents", (ulong)sum.Returns);
+        Invariant.Holds(sum.Bytes >= 0 && (sum.Rents != sum.Returns || sum.Bytes == 0), "a pool's rented bytes, {0}, do not fit its owners", (ulong)sum.Bytes);
+        Invariant.Holds(sum.Pins >= 0, "a pool has more pins ended than made, by {0}", (ulong)-sum.Pins);
+        Invariant.Holds(Volatile.Read(ref _waiters) == Queued, "a pool's count of waiters, {0}, is not that of its queue", (ulong)Volatile.Read(ref _waiters));
+        _stripes?.Verify();
+        if (sum.Rents == sum.Returns && sum.Pins == 0 && _ownsAllocator)
+        {
+            _stripes?.Drain();
+            Invariant.Holds(Allocator.GetStatistics().InUseFrames == 0, "{0} frames are in use of a pool that has no owner out", (ulong)Allocator.GetStatistics().InUseFrames);
+        }
+
+        Allocator.Verify();
+    }
+}
