@@ -31,6 +31,20 @@ public class ConsoleProjectTests(PackedQuire packed)
         Assert.StartsWith("busy: ", project.Run(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_leak_in_the_user_s_code_is_a_warning_of_the_package_s_analyzers()
+    {
+        UserProject project = new(packed, "console", "Leaky", "Quire");
+        project.Write("""
+            using Quire;
+
+            PageFragmentCache.Current.Allocate(1472);
+            """);
+        string warning = Assert.Single(project.Build());
+        Assert.Contains("Program.cs(3,", warning, StringComparison.Ordinal);
+        Assert.Contains("warning QUIRE008", warning, StringComparison.Ordinal);
+    }
+
     private string ReadMe(string id)
     {
         using ZipArchive package = packed.Open(id);

@@ -12,7 +12,7 @@ namespace Quire.Packages.Tests;
 /// <summary>What is in each package, and what must not be.</summary>
 public class PackageContentTests(PackedQuire packed)
 {
-    private static readonly string[] s_ids = ["Quire", "Quire.Traces", "Quire.Tool"];
+    private static readonly string[] s_ids = ["Quire", "Quire.AspNetCore", "Quire.Traces", "Quire.Tool"];
 
     /// <summary>The packages.</summary>
     public static TheoryData<string> Ids => [.. s_ids];
@@ -107,6 +107,20 @@ public class PackageContentTests(PackedQuire packed)
                 }
             }
         }
+    }
+
+    [Fact]
+    public void The_analyzers_and_their_fixes_are_in_the_library_s_package_and_come_with_the_one_for_servers_too()
+    {
+        using ZipArchive package = packed.Open("Quire");
+        Assert.Equal(
+            ["analyzers/dotnet/cs/Quire.Analyzers.CodeFixes.dll", "analyzers/dotnet/cs/Quire.Analyzers.dll"],
+            package.Entries.Select(static entry => entry.FullName).Where(static name => name.StartsWith("analyzers/", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+
+        using ZipArchive server = packed.Open("Quire.AspNetCore");
+        XElement dependency = XDocument.Parse(Text(server, "Quire.AspNetCore.nuspec")).Descendants().Single(static element => element.Name.LocalName == "dependency");
+        Assert.Equal(("Quire", packed.Version), (dependency.Attribute("id")!.Value, dependency.Attribute("version")!.Value));
+        Assert.DoesNotContain("Analyzers", dependency.Attribute("exclude")?.Value ?? "", StringComparison.Ordinal);
     }
 
     private static byte[] Bytes(ZipArchive package, string entry)

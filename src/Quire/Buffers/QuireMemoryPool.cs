@@ -50,6 +50,8 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         Allocator = options.MakeAllocator();
         _stripes = ReferenceEquals(Allocator, PageAllocator.Shared) ? null : new FragmentStripes(Allocator);
         (Slot, Id) = PoolThreads.Enroll(this);
+        TracingHooks.Pools ??= Metrics;
+        TracingNotices.PoolCreated(Name, Allocator.Name, Allocator.LimitBytes);
     }
 
     /// <summary>The pool of the process, on <see cref="PageAllocator.Shared"/> (mapped memory). Its <see cref="MemoryPool{T}.Dispose()"/> does nothing, as that of <see cref="MemoryPool{T}.Shared"/>.</summary>
@@ -141,7 +143,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
             if (memory is not null)
             {
-                counts.Bytes += size;
+                counts.Taken += size;
                 return memory;
             }
         }
@@ -200,7 +202,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         PoolThread thread = PoolThread.Mine();
         ref PoolCounts counts = ref thread.CountsOf(this);
         Volatile.Write(ref counts.Rents, counts.Rents + 1);
-        counts.Bytes += size;
+        counts.Taken += size;
         PageMemory? memory = null;
         try
         {
@@ -215,7 +217,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
                 // Looked up again: listeners that ran meanwhile may have used other pools.
                 counts = ref thread.CountsOf(this);
                 counts.Rents--;
-                counts.Bytes -= size;
+                counts.Taken -= size;
             }
         }
 

@@ -7,7 +7,7 @@ namespace Quire.Packages.Tests.Api;
 public class PublicApiTests
 {
     /// <summary>Every package that is a library.</summary>
-    public static TheoryData<string> Libraries => ["Quire", "Quire.Traces"];
+    public static TheoryData<string> Libraries => ["Quire", "Quire.AspNetCore", "Quire.Traces"];
 
     [Theory]
     [MemberData(nameof(Libraries))]

@@ -11,14 +11,23 @@ internal struct PoolCounts
     internal long Pool;
     internal long Rents;
     internal long Returns;
-    internal long Bytes;
+
+    /// <summary>Bytes of rents and slices, as asked for.</summary>
+    internal long Taken;
+
+    /// <summary>Bytes of those disposed.</summary>
+    internal long Given;
     internal long Pins;
+
+    /// <summary>Bytes out.</summary>
+    internal readonly long Bytes => Taken - Given;
 
     internal void Add(in PoolCounts other)
     {
         Rents += other.Rents;
         Returns += other.Returns;
-        Bytes += other.Bytes;
+        Taken += other.Taken;
+        Given += other.Given;
         Pins += other.Pins;
     }
 }

@@ -131,6 +131,7 @@ internal static class PoolThreads
                 if (Mine(share, pool, out int slot))
                 {
                     sum.Returns += Volatile.Read(ref share.Counts[slot].Returns);
+                    sum.Given += Volatile.Read(ref share.Counts[slot].Given);
                 }
             }
 
@@ -139,7 +140,7 @@ internal static class PoolThreads
                 if (Mine(share, pool, out int slot))
                 {
                     sum.Rents += Volatile.Read(ref share.Counts[slot].Rents);
-                    sum.Bytes += Volatile.Read(ref share.Counts[slot].Bytes);
+                    sum.Taken += Volatile.Read(ref share.Counts[slot].Taken);
                     sum.Pins += Volatile.Read(ref share.Counts[slot].Pins);
                 }
             }
