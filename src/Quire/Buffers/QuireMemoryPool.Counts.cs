@@ -23,8 +23,8 @@ public sealed unsafe partial class QuireMemoryPool
         };
     }
 
-    /// <summary>All pools of the process that are not disposed.</summary>
-    internal static IReadOnlyList<QuireMemoryPool> All() => PoolThreads.Pools();
+    /// <summary>All pools of the process that are not disposed, <see cref="Shared"/> included once it was used; for diagnostics. Safe on any thread.</summary>
+    public static IReadOnlyList<QuireMemoryPool> All() => PoolThreads.Pools();
 
     /// <summary>A slice or a pin was taken of an owner of this pool.</summary>
     internal void CountShare(PageMemory.OwnerKind kind, int length)
