@@ -273,6 +273,28 @@ public sealed unsafe partial class PageFragmentCache : IDisposable, IBiasOwner
         return TryAllocateWhole(size, alignment, out fragment, out failure, origin);
     }
 
+    /// <summary>True where the current page has room for a fragment of so many bytes. Owner only.</summary>
+    internal bool HasRoom(int size) => (uint)(size - 1) < _size - (uint)_out;
+
+    /// <summary>A fragment of the current page, if there is room, and where its bytes are. For the cache's present owner, while the ledger is off.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryCut(int size, out PageFragment fragment, out byte* address)
+    {
+        ulong state = _out;
+        uint offset = (uint)state;
+        if ((uint)(size - 1) >= _size - offset)
+        {
+            fragment = default;
+            address = null;
+            return false;
+        }
+
+        _out = state + OneOut + (((uint)size + (MinAlignment - 1)) & ~(uint)(MinAlignment - 1));
+        fragment = new PageFragment(_identity, offset | ((ulong)(uint)size << PageFragment.LengthShift));
+        address = _base + offset;
+        return true;
+    }
+
     /// <summary>A page that is one fragment: for requests that no shared page holds.</summary>
     private bool TryAllocateWhole(int size, int alignment, out PageFragment fragment, out AllocationFailure failure, uint origin)
     {

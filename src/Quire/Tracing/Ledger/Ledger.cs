@@ -180,6 +180,9 @@ internal static class Ledger
     /// <inheritdoc cref="LedgerStore.Find"/>
     internal static Holder? Find(uint ticket) => s_store.Find(ticket);
 
+    /// <inheritdoc cref="LedgerStore.OriginOf"/>
+    internal static uint OriginOf(uint ticket) => s_store.OriginOf(ticket);
+
     /// <inheritdoc cref="LedgerStore.IsLive"/>
     internal static bool IsLive(uint ticket, ulong identity) => s_store.IsLive(ticket, identity);
 

@@ -75,6 +75,13 @@ internal sealed unsafe partial class LedgerStore
             : null;
     }
 
+    /// <summary>Where a live reference was taken; 0 where nobody knows. For the reference's owner: nobody else keeps the record as it is.</summary>
+    internal uint OriginOf(uint ticket)
+    {
+        LedgerRecord* record = _records.Find(LedgerState.Index(ticket));
+        return ticket != 0 && record != null && LedgerState.IsOf(Atomic.LoadAcquire(ref record->State), ticket) ? Atomic.LoadAcquire(ref record->TakenOrigin) : 0;
+    }
+
     /// <summary>True while the ticket's record is live and of this page; allocates nothing.</summary>
     internal bool IsLive(uint ticket, ulong identity)
     {

@@ -1,7 +1,7 @@
 namespace Quire;
 
 /// <summary>A line of source code that took, touched or dropped a reference.</summary>
-/// <param name="File">The file as the compiler named it (<c>CallerFilePath</c>), with either kind of slash.</param>
+/// <param name="File">The file as the compiler named it (<c>CallerFilePath</c>), with either kind of slash; the type, for code without debug symbols that a walk along the stack found.</param>
 /// <param name="Line">The line, from 1; 0 when unknown.</param>
 /// <param name="Member">The method or property that holds the line.</param>
 /// <remarks>
@@ -13,8 +13,8 @@ public readonly record struct CallSite(string File, int Line, string Member)
     /// <summary>True for the default value and for a site whose file nobody gave.</summary>
     public bool IsUnknown => string.IsNullOrEmpty(File);
 
-    /// <summary>The file's name without its folders, then the line: <c>Parser.cs:141</c>.</summary>
-    public string Short => IsUnknown ? "unknown site" : $"{FileName(File)}:{Line}";
+    /// <summary>The file's name without its folders, then the line: <c>Parser.cs:141</c>; without the line where it is 0.</summary>
+    public string Short => IsUnknown ? "unknown site" : Line == 0 ? FileName(File).ToString() : $"{FileName(File)}:{Line}";
 
     /// <summary>The short place and the member: <c>Parser.cs:141 KeepHeader</c>.</summary>
     public override string ToString() => string.IsNullOrEmpty(Member) ? Short : $"{Short} {Member}";
