@@ -169,6 +169,7 @@ public sealed class PoolEndTests
                         // Would be another's, or a fault, in memory of a pool that has ended.
                         owner.Span.Fill((byte)i);
                         Assert.Equal((byte)i, owner.Span[^1]);
+                        Assert.False(Volatile.Read(ref isOver), "The pool was disposed with an owner out.");
                         owner.Dispose();
                     }
                 }

@@ -106,39 +106,42 @@ public sealed class PoolNoGarbageTests
     [Fact]
     public void The_depot_gives_no_owner_to_two_threads()
     {
-        HashSet<PageMemory> held = new(ReferenceEqualityComparer.Instance);
-        Func<bool> goOn = Trial.For(1500);
+        const int Batches = 4;
+        PageMemory[] owners = [.. Enumerable.Range(0, 3 * Batches * OwnerBatch.Size).Select(static _ => new PageMemory())];
+        Dictionary<PageMemory, int> numbers = owners.Index().ToDictionary(static pair => pair.Item, static pair => pair.Index, ReferenceEqualityComparer.Instance as IEqualityComparer<PageMemory>);
+        int[] held = new int[owners.Length];
+        Func<bool> goOn = Trial.For(2000);
         long taken = 0;
-        Trial.OnThreads(3, _ =>
+        Trial.OnThreads(3, number =>
         {
-            PageMemory?[] mine = new PageMemory?[OwnerBatch.Size];
+            PageMemory?[][] mine = [.. Enumerable.Range(0, Batches).Select(batch => owners.AsSpan(((number * Batches) + batch) * OwnerBatch.Size, OwnerBatch.Size).ToArray())];
+            int full = Batches;
+            long count = 0;
             while (goOn())
             {
-                int count = OwnerDepot.TryTake(mine);
-                lock (held)
+                for (int i = 0; i < 100; i++)
                 {
-                    taken += count;
-                    foreach (PageMemory? owner in mine.AsSpan(0, count))
+                    if (full != 0)
                     {
-                        Assert.True(held.Add(owner!), "An owner in two hands.");
+                        PageMemory?[] batch = mine[--full];
+                        Array.ForEach(batch, owner => Hold(owner!, 0));
+                        OwnerDepot.Give(batch);
+                    }
+
+                    while (full < Batches && OwnerDepot.TryTake(mine[full]) != 0)
+                    {
+                        Array.ForEach(mine[full++], owner => Assert.True(Hold(owner!, 1) == 0, "An owner in two hands."));
+                        count++;
                     }
                 }
-
-                Thread.SpinWait(20);
-                for (int i = count; i < mine.Length; i++)
-                {
-                    mine[i] = new PageMemory();
-                }
-
-                lock (held)
-                {
-                    held.ExceptWith(mine!);
-                }
-
-                OwnerDepot.Give(mine);
             }
+
+            Interlocked.Add(ref taken, count);
+
+            // What other tests left in the depot has no number.
+            int Hold(PageMemory owner, int value) => numbers.TryGetValue(owner, out int index) ? Interlocked.Exchange(ref held[index], value) : 0;
         });
-        Assert.True(taken > 10_000, $"Only {taken} taken: that tries nothing.");
+        Assert.True(taken > 10_000, $"Only {taken} batches taken: that tries nothing.");
     }
 
     private static QuireMemoryPool Open(string kind) => kind switch
