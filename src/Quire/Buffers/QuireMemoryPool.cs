@@ -139,6 +139,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
         // Happens before: a disposer sets the mark, makes every thread pass a fence, and then counts. Either it sees this rent counted, or this thread sees the mark.
         Volatile.Write(ref share.Rents, share.Rents + 1);
+        Atomic.Point();
         if (!Volatile.Read(ref _closed))
         {
             PageDescriptor* head = Allocator.TryTakeHot(share.Magazine);
@@ -170,6 +171,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
         // Happens before: as above.
         Volatile.Write(ref share.Rents, share.Rents + 1);
+        Atomic.Point();
         if (!Volatile.Read(ref _closed))
         {
             PageDescriptor* head = shelf.TryTake(BitOperations.Log2((uint)(size - 1) >> PageMap.FrameShift) + 1);
@@ -193,6 +195,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
         // Happens before: as above.
         Volatile.Write(ref share.Rents, share.Rents + 1);
+        Atomic.Point();
         if (!Volatile.Read(ref _closed))
         {
             PageFragment fragment;
