@@ -95,7 +95,10 @@ public sealed unsafe partial class PageMemory
         thread.Keep(this);
         if (kind == OwnerKind.Page)
         {
-            pool.Allocator.Free(head, identity, share.Magazine);
+            if (head->Order == 0 || pool.Shelf is not { } shelf || !shelf.TryKeep(head))
+            {
+                pool.Allocator.Free(head, identity, share.Magazine);
+            }
         }
         else if (share.Fragments is not { } cache || !cache.TryGiveBack(identity))
         {

@@ -70,6 +70,7 @@ public sealed unsafe partial class QuireMemoryPool
             }
 
             _stripes?.Drain();
+            Shelf?.Drain();
             if (_ownsAllocator)
             {
                 Allocator.Dispose();
@@ -83,6 +84,7 @@ public sealed unsafe partial class QuireMemoryPool
 
         _ended = true;
         _stripes?.Close();
+        Shelf?.Close();
         PoolThreads.Depart(this);
     }
 

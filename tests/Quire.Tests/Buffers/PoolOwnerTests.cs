@@ -257,6 +257,43 @@ public sealed unsafe class PoolOwnerTests : IDisposable
         Assert.Equal(0, _pool.GetStatistics().RentedOwners);
     }
 
+    [Theory]
+    [InlineData(8192, 1)]
+    [InlineData(8193, 2)]
+    [InlineData(65_536, 4)]
+    public void A_page_of_many_frames_is_kept_for_the_next_rent_at_a_new_generation_and_goes_back_when_the_allocator_asks(int size, int order)
+    {
+        PageMemory first = _pool.Rent(size);
+        Page page = first.Page;
+        Page tail = page.Frame(1);
+        PageMemory slice = first.Slice(5000, 10);
+        first.Dispose();
+        Assert.True(page.IsAlive);
+
+        // The last reference was a slice's: that frees the page as ever. The next one is kept.
+        slice.Dispose();
+        Assert.False(page.IsAlive);
+        PageMemory second = _pool.Rent(size);
+        page = second.Page;
+        tail = page.Frame(1);
+        second.Dispose();
+        Assert.False(page.IsAlive || tail.IsAlive);
+        Assert.Equal(1 << order, _pool.Allocator.GetStatistics().InUseFrames);
+        using (PageMemory third = _pool.Rent(size))
+        {
+            Assert.Equal(page.FrameNumber, third.Page.FrameNumber);
+            Assert.True(third.Page.Generation > page.Generation);
+            Assert.Equal((order, 1), (third.Page.Order, PageRef.Count(third.Page)));
+            Assert.Throws<PageBugException>(() => page.Put());
+        }
+
+        _pool.Allocator.TrimIdle();
+        Assert.Equal(1 << order, _pool.Allocator.GetStatistics().InUseFrames);
+        _pool.Allocator.TrimIdle();
+        Assert.Equal(0, _pool.Allocator.GetStatistics().InUseFrames);
+        _pool.Allocator.Verify();
+    }
+
     [Fact]
     public void An_object_that_two_threads_put_back_at_once_is_never_given_to_two()
     {
