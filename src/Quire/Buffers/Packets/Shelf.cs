@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Quire;
 
 /// <summary>An object that waits on a <see cref="Shelf{T}"/> for its next use.</summary>
@@ -9,14 +11,15 @@ internal interface IShelved<T>
 }
 
 /// <summary>
-/// Objects to be used again, so that nothing is allocated once warm: a stack a thread, and behind it a common list that evens out
-/// between threads that only take and threads that only give back.
+/// A thread's objects to be used again, so that nothing is allocated once warm. Behind all threads' shelves stands a common list, which evens out between
+/// threads that only take and threads that only give.
 /// </summary>
 /// <remarks>
-/// They hold no page memory while they wait, so a thread that dies with some leaves garbage and nothing else, and so does what comes back
-/// when <see cref="MostIdle"/> wait already. The common list is entered once in <see cref="Batch"/> objects.
+/// Each type keeps its threads' shelves in a thread static of its own: one in a generic class would be looked up by type each time (measured: 40 ns a packet).
+/// Objects hold no page memory while they wait, so a thread that dies leaves garbage and nothing else, and so does what comes back when
+/// <see cref="MostIdle"/> wait already. The common list is entered once in <see cref="Batch"/> objects.
 /// </remarks>
-internal static class Shelf<T>
+internal sealed class Shelf<T>
     where T : class, IShelved<T>, new()
 {
     /// <summary>Most on the common list.</summary>
@@ -24,74 +27,81 @@ internal static class Shelf<T>
 
     private const int Batch = 32;
 
-    [ThreadStatic]
-    private static Stack? t_mine;
-
     private static SpinGate s_gate;
     private static T? s_first;
     private static int s_idle;
 
-    private sealed class Stack
+    // In a struct: an array of references would look at each one's type when it is stored.
+    private readonly Place[] _places = new Place[2 * Batch];
+    private int _count;
+
+    private struct Place
     {
-        internal readonly T?[] Items = new T?[2 * Batch];
-        internal int Count;
+        internal T? Item;
     }
 
     /// <summary>One that was used before, as it was left, or a new one.</summary>
-    internal static T Take()
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T Take(ref Shelf<T>? mine)
     {
-        Stack mine = t_mine ??= new Stack();
-        if (mine.Count == 0 && !TryRefill(mine))
-        {
-            return new T();
-        }
-
-        T item = mine.Items[--mine.Count]!;
-        return item;
+        Shelf<T>? shelf = mine;
+        return shelf is not null && shelf._count != 0 ? shelf._places[--shelf._count].Item! : TakeSlow(ref mine);
     }
 
     /// <summary>Gives one back that nobody uses any more.</summary>
-    internal static void Give(T item)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Give(ref Shelf<T>? mine, T item)
     {
-        Stack mine = t_mine ??= new Stack();
-        if (mine.Count == mine.Items.Length)
+        Shelf<T>? shelf = mine;
+        if (shelf is not null && shelf._count < shelf._places.Length)
         {
-            Spill(mine);
+            shelf._places[shelf._count++].Item = item;
         }
-
-        mine.Items[mine.Count++] = item;
+        else
+        {
+            GiveSlow(ref mine, item);
+        }
     }
 
-    private static bool TryRefill(Stack mine)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static T TakeSlow(ref Shelf<T>? mine)
     {
+        Shelf<T> shelf = mine ??= new Shelf<T>();
         s_gate.Enter();
-        while (mine.Count < Batch && s_first is { } item)
+        while (shelf._count < Batch && s_first is { } item)
         {
             s_first = item.Next;
             item.Next = null;
             s_idle--;
-            mine.Items[mine.Count++] = item;
+            shelf._places[shelf._count++].Item = item;
         }
 
         s_gate.Exit();
-        return mine.Count != 0;
+        return shelf._count != 0 ? shelf._places[--shelf._count].Item! : new T();
     }
 
-    private static void Spill(Stack mine)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void GiveSlow(ref Shelf<T>? mine, T given)
     {
-        s_gate.Enter();
-        while (mine.Count > Batch)
+        Shelf<T> shelf = mine ??= new Shelf<T>();
+        if (shelf._count == shelf._places.Length)
         {
-            T item = mine.Items[--mine.Count]!;
-            mine.Items[mine.Count] = null;
-            if (s_idle < MostIdle)
+            s_gate.Enter();
+            while (shelf._count > Batch)
             {
-                item.Next = s_first;
-                s_first = item;
-                s_idle++;
+                T item = shelf._places[--shelf._count].Item!;
+                shelf._places[shelf._count].Item = null;
+                if (s_idle < MostIdle)
+                {
+                    item.Next = s_first;
+                    s_first = item;
+                    s_idle++;
+                }
             }
+
+            s_gate.Exit();
         }
 
-        s_gate.Exit();
+        shelf._places[shelf._count++].Item = given;
     }
 }
