@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
@@ -47,10 +48,21 @@ public sealed partial class HoldersEndpointTests
     {
         await using Served served = await Served.StartAsync();
         using IDisposable tracking = Holders.Track();
-        string text = await served.GetAsync("/debug/holders?format=text");
 
-        // The request that asks has its buffer.
+        // A request that is not whole yet has its buffer.
+        using TcpClient half = new();
+        await half.ConnectAsync(IPAddress.Loopback, served.Client.BaseAddress!.Port);
+        await half.GetStream().WriteAsync("GET / HTTP/1.1\r\nX-Half: "u8.ToArray());
+        string text;
+        DateTime until = DateTime.UtcNow.AddSeconds(10);
+        do
+        {
+            text = await served.GetAsync("/debug/holders?format=text");
+        }
+        while (text.Contains("allocator 'kestrel': 0 B in use", StringComparison.Ordinal) && DateTime.UtcNow < until);
+
         Assert.Matches("allocator 'kestrel': [0-9.]+ KiB in use", text);
+        Assert.Contains("DoReceive", text, StringComparison.Ordinal);
         Assert.Contains("pool 'kestrel' on 'kestrel': ", text, StringComparison.Ordinal);
     }
 
