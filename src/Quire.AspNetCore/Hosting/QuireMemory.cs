@@ -57,7 +57,9 @@ internal sealed class QuireMemory : IDisposable
     {
         if (!SpinWait.SpinUntil(() => Allocator.DisposeWhenFree(), s_patience))
         {
-            _log.HeldAtShutdown(Allocator.Name, held.HeldBytes, held.Message);
+            string holders = held.Holders.Count != 0 ? new HolderTable(held.Holders).ToString().TrimEnd()
+                : "Nobody is on record: keep the ledger on (Quire:Tracking, or Holders.Track) to have the holders named.";
+            _log.HeldAtShutdown(Allocator.Name, held.HeldBytes, holders);
         }
     }
 }
