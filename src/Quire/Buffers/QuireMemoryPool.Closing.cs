@@ -5,6 +5,7 @@ public sealed unsafe partial class QuireMemoryPool
 {
     private readonly Lock _closing = new();
     private bool _ended;
+    private bool _told;
 
     /// <summary>Ends the pool, and its allocator where that is its own. <see cref="Shared"/> can't be ended: nothing happens.</summary>
     /// <remarks>
@@ -31,12 +32,19 @@ public sealed unsafe partial class QuireMemoryPool
 
         // With no lock held. Who comes to wait from now on is refused, under the queue's lock, which is taken here.
         FailWaiters();
+        bool isNews = false;
         lock (_closing)
         {
             if (!_ended)
             {
                 End();
+                (isNews, _told) = (!_told, true);
             }
+        }
+
+        if (isNews)
+        {
+            TracingNotices.PoolDisposed(Name);
         }
     }
 
