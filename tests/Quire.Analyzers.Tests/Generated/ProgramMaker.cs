@@ -81,15 +81,18 @@ internal sealed class ProgramMaker(int seed)
                 return branch;
             case 26:
                 Loop loop = new("while (Maybe())", (world, _) => world.Maybe(), _ => { }, _ => { }, Body(depth, inLoop: true, inFinally));
+                Branches.Add(loop);
                 return loop;
             case 27:
                 int number = _names++;
-                return new Loop(
+                Loop counted = new(
                     $"for (int i{number} = 0; i{number} < n; i{number}++)",
                     (world, _) => world.Counters[number] < world.N,
                     world => world.Counters[number] = 0,
                     world => world.Counters[number]++,
                     Body(depth, inLoop: true, inFinally));
+                Branches.Add(counted);
+                return counted;
             case < 30:
                 return Scoped(depth, inLoop, inFinally);
             default:

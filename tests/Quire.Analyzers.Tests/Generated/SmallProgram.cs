@@ -12,6 +12,9 @@ internal abstract class Step
 
     internal abstract Signal Run(World world);
 
+    /// <summary>Both ways of a branch.</summary>
+    internal IEnumerable<(int, bool)> Ways => [(Line, true), (Line, false)];
+
     protected void Add(Page page, string text)
     {
         Line = page.Add(text);
@@ -106,7 +109,6 @@ internal sealed class If(string condition, Func<World, int, bool> ask, Block yes
         return answer ? yes.Run(world) : no?.Run(world) ?? Signal.Next;
     }
 
-    internal IEnumerable<(int, bool)> Ways => [(Line, true), (Line, false)];
 }
 
 internal sealed class Loop(string head, Func<World, int, bool> ask, Action<World> begin, Action<World> next, Block body) : Step

@@ -99,7 +99,7 @@ public sealed class TruthTests
             }
         }
 
-        return maker.Branches.OfType<If>().All(branch => branch.Ways.All(ways.Contains));
+        return maker.Branches.All(branch => branch.Ways.All(ways.Contains));
     }
 
     private static string Explain((int Rule, int Line)[] wrong, string[] lines, int first, int last, int seed)
