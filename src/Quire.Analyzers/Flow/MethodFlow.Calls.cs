@@ -44,6 +44,12 @@ internal sealed partial class MethodFlow
         }
 
         Value argument = Arguments(state, method, invocation.Arguments, invocation);
+        if (given is not null && instance.Kind == ValueKind.Null)
+        {
+            // A part of nothing is nothing, or it throws.
+            return Value.Null;
+        }
+
         if (given is not null)
         {
             SiteOf(invocation.Syntax, "", given, method).From = instance.Releases ? instance.Token / 2 : -1;
@@ -375,7 +381,7 @@ internal sealed partial class MethodFlow
             return;
         }
 
-        state.SetToken(token, new TokenState(Status.Released, isDoubtful: false, number));
+        state.SetToken(token, new TokenState(Status.Released, before.IsDoubtful, number));
     }
 
     private static IOperation Unwrapped(IOperation operation)

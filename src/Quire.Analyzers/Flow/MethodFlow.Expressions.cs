@@ -309,6 +309,11 @@ internal sealed partial class MethodFlow
                 state.SetToken(before.Token, new TokenState(Status.Escaped));
             }
         }
+
+        if (before.Token >= 0 && before.Token != value.Token)
+        {
+            Settle(state, before.Token);
+        }
     }
 
     private Value Change(FlowState state, IOperation operation)

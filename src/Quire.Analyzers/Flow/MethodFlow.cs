@@ -34,8 +34,8 @@ internal sealed partial class MethodFlow
     private readonly List<ReleaseSite> _releases = [];
     private readonly Dictionary<SyntaxNode, int> _releaseNumbers = [];
 
-    /// <summary>Reference and branch: bits of the statuses that came in.</summary>
-    private readonly Dictionary<(int Token, int Block), int> _incoming = [];
+    /// <summary>Reference and branch: how the reference stood when a path first came there, and whether it stood otherwise on another.</summary>
+    private readonly Dictionary<(int Token, int Block), (int First, bool Varies)> _incoming = [];
     private HashSet<(int Token, int Block)> _varies = [];
     private Findings _findings = new();
     private int _steps;
@@ -62,7 +62,7 @@ internal sealed partial class MethodFlow
                 flow._steps = 0;
                 int sites = flow._sites.Count;
                 flow.RunOnce();
-                HashSet<(int Token, int Block)> varies = [.. flow._incoming.Where(static entry => (entry.Value & (entry.Value - 1)) != 0).Select(static entry => entry.Key)];
+                HashSet<(int Token, int Block)> varies = [.. flow._incoming.Where(static entry => entry.Value.Varies).Select(static entry => entry.Key)];
                 if (sites == flow._sites.Count && varies.SetEquals(flow._varies))
                 {
                     return flow._findings.All;
@@ -407,8 +407,16 @@ internal sealed partial class MethodFlow
         for (int token = 0; token < Math.Max(state.Tokens, _sites.Count * 2); token++)
         {
             TokenState now = state.Token(token);
-            int bit = 1 << (int)now.Status;
-            _incoming[(token, block.Ordinal)] = (_incoming.TryGetValue((token, block.Ordinal), out int bits) ? bits : 0) | bit;
+            int stands = state.Standing(token);
+            if (!_incoming.TryGetValue((token, block.Ordinal), out (int First, bool Varies) seen))
+            {
+                _incoming[(token, block.Ordinal)] = (stands, false);
+            }
+            else if (seen.First != stands)
+            {
+                _incoming[(token, block.Ordinal)] = (seen.First, true);
+            }
+
             if (now.Status is Status.Owned or Status.Released && !now.IsDoubtful && _varies.Contains((token, block.Ordinal)) && Decides(block, token))
             {
                 state.SetToken(token, new TokenState(now.Status, isDoubtful: true, now.ReleasedBy));
