@@ -59,6 +59,6 @@ public sealed class ResultAnalyzer : DiagnosticAnalyzer
         }
     }
 
-    private static string Display(IMethodSymbol method) =>
+    internal static string Display(IMethodSymbol method) =>
         method.MethodKind == MethodKind.Constructor ? "new " + method.ContainingType.Name : method.ContainingType.Name + "." + method.Name;
 }

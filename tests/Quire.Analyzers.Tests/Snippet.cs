@@ -49,7 +49,7 @@ internal static partial class Snippet
         CSharpSyntaxTree.ParseText(Helpers, s_parse, "Helpers.cs"),
     ]);
 
-    internal static ImmutableArray<DiagnosticAnalyzer> Analyzers { get; } = [new ResultAnalyzer()];
+    internal static ImmutableArray<DiagnosticAnalyzer> Analyzers { get; } = [new ResultAnalyzer(), new LifetimeAnalyzer(), new FieldAnalyzer()];
 
     /// <summary>The body of a method with a cache and an allocator at hand.</summary>
     internal static string Body(string statements) =>

@@ -28,6 +28,16 @@ internal sealed class ChildServer : IDisposable
     /// <summary>The most that it ever had.</summary>
     public double PeakMb => Status("VmHWM:");
 
+    /// <summary>Processor time of the server until now: what a request costs can be told from it on a busy machine too.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public static ChildServer Start(string pool)
     {
         ProcessStartInfo start = Again("kestrel-server", pool);

@@ -75,9 +75,9 @@ internal static class KestrelCommand
         foreach (ChildServer server in servers)
         {
             // Until the hot methods are compiled anew with what the first calls taught.
-            RequestLoad.Measure(server.Address, "/plaintext", LoadConnections, seconds);
-            RequestLoad.Measure(server.Address, "/large", LoadConnections, seconds);
-            RequestLoad.Measure(server.Address, "/plaintext", LoadConnections, seconds);
+            new LoadFigures().Measure(server, "/plaintext", LoadConnections, seconds);
+            new LoadFigures().Measure(server, "/large", LoadConnections, seconds);
+            new LoadFigures().Measure(server, "/plaintext", LoadConnections, seconds);
         }
 
         for (int round = 0; round < rounds; round++)
@@ -86,8 +86,8 @@ internal static class KestrelCommand
             {
                 // Who goes first changes, so a drift of the machine hits both.
                 int at = (round + i) % servers.Length;
-                figures[at].Plaintext.Add(RequestLoad.Measure(servers[at].Address, "/plaintext", LoadConnections, seconds));
-                figures[at].Large.Add(RequestLoad.Measure(servers[at].Address, "/large", LoadConnections, seconds));
+                figures[at].Plaintext.Measure(servers[at], "/plaintext", LoadConnections, seconds);
+                figures[at].Large.Measure(servers[at], "/large", LoadConnections, seconds);
             }
         }
 
@@ -110,17 +110,16 @@ internal static class KestrelCommand
 
     private static void Print(KestrelFigures[] figures, bool quick)
     {
-        Console.WriteLine($"{"pool",-10}{"plaintext/s",14}{"16 KiB/s",12}{"burst",9}{"before",10}{"peak",10}{string.Concat(figures[0].AfterMb.Keys.Select(static wait => $"{$"{wait} s after",14}"))}");
+        Console.WriteLine($"{"pool",-10}{"plaintext/s",14}{"cpu each",11}{"16 KiB/s",11}{"cpu each",11}{"burst",9}{"before",10}{"peak",10}{string.Concat(figures[0].AfterMb.Keys.Select(static wait => $"{$"{wait} s after",14}"))}");
         foreach (KestrelFigures one in figures)
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{one.Pool,-10}{one.RequestsPerSecond,14:0}{KestrelFigures.Median(one.Large),12:0}{one.BurstSeconds,7:0.0} s{one.BeforeMb,7:0} MB{one.PeakMb,7:0} MB{string.Concat(one.AfterMb.Values.Select(static mb => $"{mb,11:0} MB"))}"));
+                $"{one.Pool,-10}{Line(one.Plaintext),25}{Line(one.Large),22}{one.BurstSeconds,7:0.0} s{one.BeforeMb,7:0} MB{one.PeakMb,7:0} MB{string.Concat(one.AfterMb.Values.Select(static mb => $"{mb,11:0} MB"))}"));
         }
 
         (KestrelFigures theirs, KestrelFigures mine) = (figures[0], figures[1]);
-        double throughput = KestrelFigures.RatioOfPairs(mine.Plaintext, theirs.Plaintext);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"throughput, median of the rounds' ratios: plaintext {throughput:0.000}, 16 KiB {KestrelFigures.RatioOfPairs(mine.Large, theirs.Large):0.000}; bar {BarThroughput}: {(throughput >= BarThroughput ? "met" : "not met")}"));
+        Compare("plaintext", mine.Plaintext, theirs.Plaintext);
+        Compare("16 KiB", mine.Large, theirs.Large);
         foreach (int wait in mine.AfterMb.Keys)
         {
             double ratio = mine.AfterMb[wait] / theirs.AfterMb[wait];
@@ -135,6 +134,16 @@ internal static class KestrelCommand
         }
     }
 
+    private static string Line(LoadFigures load) =>
+        string.Create(CultureInfo.InvariantCulture, $"{LoadFigures.Median(load.PerSecond),11:0}{LoadFigures.Median(load.Microseconds),8:0.00} us");
+
+    private static void Compare(string what, LoadFigures mine, LoadFigures theirs)
+    {
+        double throughput = LoadFigures.Ratio(mine.PerSecond, theirs.PerSecond);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{what}, medians of the rounds' ratios: throughput {throughput:0.000}, processor time {LoadFigures.Ratio(mine.Microseconds, theirs.Microseconds):0.000}; bar {BarThroughput} of the throughput: {(throughput >= BarThroughput ? "met" : "not met")}"));
+    }
+
     private static void Write(Stream stream, KestrelFigures[] figures)
     {
         using Utf8JsonWriter json = new(stream, new JsonWriterOptions { Indented = true });
@@ -143,7 +152,7 @@ internal static class KestrelCommand
         {
             json.WriteStartObject();
             json.WriteString("pool", one.Pool);
-            json.WriteNumber("requests_per_s", Math.Round(one.RequestsPerSecond, 1));
+            json.WriteNumber("requests_per_s", Math.Round(LoadFigures.Median(one.Plaintext.PerSecond), 1));
             json.WriteNumber("rss_peak_mb", Math.Round(one.PeakMb, 1));
             if (!one.AfterMb.ContainsKey(30))
             {
@@ -156,7 +165,9 @@ internal static class KestrelCommand
             }
 
             json.WriteNumber("rss_before_mb", Math.Round(one.BeforeMb, 1));
-            json.WriteNumber("large_requests_per_s", Math.Round(KestrelFigures.Median(one.Large), 1));
+            json.WriteNumber("cpu_us_per_request", Math.Round(LoadFigures.Median(one.Plaintext.Microseconds), 3));
+            json.WriteNumber("large_requests_per_s", Math.Round(LoadFigures.Median(one.Large.PerSecond), 1));
+            json.WriteNumber("large_cpu_us_per_request", Math.Round(LoadFigures.Median(one.Large.Microseconds), 3));
             json.WriteNumber("burst_s", Math.Round(one.BurstSeconds, 2));
             json.WriteEndObject();
         }

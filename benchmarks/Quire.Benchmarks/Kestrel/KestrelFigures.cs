@@ -5,13 +5,11 @@ internal sealed class KestrelFigures(string pool)
 {
     public string Pool { get; } = pool;
 
-    /// <summary>Requests a second of a short answer, a round each.</summary>
-    public List<double> Plaintext { get; } = [];
+    /// <summary>Requests of a short answer.</summary>
+    public LoadFigures Plaintext { get; } = new();
 
-    /// <summary>The same of an answer of 16 KiB: of several segments, unlike the short one.</summary>
-    public List<double> Large { get; } = [];
-
-    public double RequestsPerSecond => Median(Plaintext);
+    /// <summary>Requests of an answer of 16 KiB: of several segments, unlike the short one.</summary>
+    public LoadFigures Large { get; } = new();
 
     public double BeforeMb { get; set; }
 
@@ -21,6 +19,24 @@ internal sealed class KestrelFigures(string pool)
 
     /// <summary>Resident memory by the seconds since the burst's end.</summary>
     public SortedDictionary<int, double> AfterMb { get; } = [];
+}
+
+/// <summary>What was measured of one kind of request, a round each.</summary>
+internal sealed class LoadFigures
+{
+    /// <summary>Requests a second.</summary>
+    public List<double> PerSecond { get; } = [];
+
+    /// <summary>Processor time of the server a request, in microseconds.</summary>
+    public List<double> Microseconds { get; } = [];
+
+    public void Measure(ChildServer server, string path, int connections, int seconds)
+    {
+        TimeSpan before = server.ProcessorTime;
+        double perSecond = RequestLoad.Measure(server.Address, path, connections, seconds, out double requests);
+        PerSecond.Add(perSecond);
+        Microseconds.Add((server.ProcessorTime - before).TotalMicroseconds / requests);
+    }
 
     public static double Median(List<double> values)
     {
@@ -30,5 +46,5 @@ internal sealed class KestrelFigures(string pool)
     }
 
     /// <summary>Each round's ratio, then the median: what the machine did in a round, it did to both.</summary>
-    public static double RatioOfPairs(List<double> mine, List<double> theirs) => Median([.. mine.Zip(theirs, static (a, b) => a / b)]);
+    public static double Ratio(List<double> mine, List<double> theirs) => Median([.. mine.Zip(theirs, static (a, b) => a / b)]);
 }

@@ -14,7 +14,7 @@ internal static class RequestLoad
 
     public static string Driver => s_wrk is null ? "own driver (wrk is not installed; Debian: wrk)" : "wrk";
 
-    public static double Measure(Uri server, string path, int connections, int seconds)
+    public static double Measure(Uri server, string path, int connections, int seconds, out double requests)
     {
         string url = new Uri(server, path).ToString();
         ProcessStartInfo start = s_wrk is not null
@@ -30,7 +30,9 @@ internal static class RequestLoad
             throw new InvalidOperationException($"The load on {url} failed:{Environment.NewLine}{output}");
         }
 
-        return double.Parse(line[Key.Length..], CultureInfo.InvariantCulture);
+        double perSecond = double.Parse(line[Key.Length..], CultureInfo.InvariantCulture);
+        requests = perSecond * seconds;
+        return perSecond;
     }
 
     /// <summary>The process of our own driver.</summary>

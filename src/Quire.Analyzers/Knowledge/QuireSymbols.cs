@@ -8,6 +8,7 @@ internal sealed class QuireSymbols
 {
     private static readonly ILookup<string, Source> s_sources = Table.Sources.ToLookup(static source => source.Type + "." + source.Method);
     private static readonly HashSet<string> s_sinks = [.. Table.Sinks.Select(static sink => sink.Type + "." + sink.Method)];
+    private static readonly HashSet<string> s_adopters = [.. Table.Adopters.Select(static adopter => adopter.Type + "." + adopter.Method)];
     private static readonly HashSet<string> s_lookers = [.. Table.Lookers.Select(static looker => looker.Type + "." + looker.Method)];
 
     private readonly ConcurrentDictionary<ITypeSymbol, OwnerType?> _types = new(SymbolEqualityComparer.Default);
@@ -59,6 +60,9 @@ internal sealed class QuireSymbols
 
         return null;
     }
+
+    /// <summary>A method that makes an object which takes over the reference of its argument.</summary>
+    internal static bool IsAdopter(IMethodSymbol method) => IsQuire(method.ContainingType) && s_adopters.Contains(method.ContainingType.Name + "." + method.Name);
 
     internal static bool IsSink(IMethodSymbol method) => IsQuire(method.ContainingType) && s_sinks.Contains(method.ContainingType.Name + "." + method.Name);
 

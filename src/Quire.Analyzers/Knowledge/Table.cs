@@ -95,6 +95,12 @@ internal static class Table
         ("ContiguousArea", "Release"),
     ];
 
+    /// <summary>Methods that make an object which takes over the reference given as their first argument: two names for one reference.</summary>
+    internal static readonly ImmutableArray<(string Type, string Method)> Adopters =
+    [
+        ("PageMemory", "Of"),
+    ];
+
     /// <summary>Methods of Quire's that only look at an argument.</summary>
     internal static readonly ImmutableArray<(string Type, string Method)> Lookers =
     [

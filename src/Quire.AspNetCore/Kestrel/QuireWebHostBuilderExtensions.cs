@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Quire;
 using Quire.AspNetCore;
 
@@ -15,7 +16,7 @@ public static class QuireWebHostBuilderExtensions
     /// Every pool that Kestrel asks for is a view of one <see cref="PageAllocator"/> over pinned arrays, named <c>kestrel</c>, with options of its own: it has nothing to do with what
     /// <c>AddQuire</c> makes. Memory that is idle goes back to the system. A connection that meets the limit is closed by Kestrel; the others go on, and the log says who holds the memory.
     /// </remarks>
-    /// <param name="builder">The web host's builder; whether Kestrel was chosen before or is afterwards makes no difference.</param>
+    /// <param name="builder">The web host's builder. On one that has no server yet, call <c>UseKestrel</c> first; in the other order the application does not start, and says so.</param>
     /// <param name="configure">Changes the options; <see cref="QuireOptions.Provider"/> must stay <see cref="QuireProvider.PinnedArrays"/>.</param>
     /// <returns>The same builder.</returns>
     public static IWebHostBuilder UseQuireMemoryPool(this IWebHostBuilder builder, Action<QuireOptions>? configure = null)
@@ -61,6 +62,7 @@ public static class QuireWebHostBuilderExtensions
         });
         services.AddSingleton<KestrelPoolFactory>();
         services.RemoveAll<IMemoryPoolFactory<byte>>();
+        services.AddSingleton<IHostedService, KestrelPoolCheck>();
         services.AddSingleton<IMemoryPoolFactory<byte>>(static provider => provider.GetRequiredService<KestrelPoolFactory>());
     }
 }

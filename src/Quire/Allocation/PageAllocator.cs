@@ -101,9 +101,9 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         return AllocateSlow(order, type, file, line, member);
     }
 
-    /// <summary>A page from the thread's magazine, in use with count 1; null where there is none.</summary>
+    /// <summary>A page from the thread's magazine, in use with count 1; null where there is none. For the library's own use too, while the ledger is off.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private PageDescriptor* TryTakeHot(MagazineBlock* magazine)
+    internal PageDescriptor* TryTakeHot(MagazineBlock* magazine)
     {
         if (magazine != null && magazine->Owner == _id)
         {
@@ -122,10 +122,6 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 
         return null;
     }
-
-    /// <summary>The same for the library's own use, while the ledger is off.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal PageDescriptor* TryTakeHot() => TryTakeHot(MagazineBlock.t_current);
 
     /// <summary>Takes a page of order 0 and its bytes at once: the allocator has the descriptor in hand, so writing to a fresh page needs no second look at it.</summary>
     /// <param name="bytes">The page's 4,096 bytes, as <see cref="Page.Span"/> would give them.</param>
@@ -198,6 +194,27 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
 
         FreeSlow(page, temperature, file, line, member);
     }
+
+    /// <summary>The same for the library's own use, while no operation is told: the identity was just compared, and the thread's magazine is at hand.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Free(PageDescriptor* head, ulong identity, MagazineBlock* magazine)
+    {
+        bool plain = head->Summary == PageDescriptor.PlainInUse && magazine != null && magazine->Owner == _id;
+        if (PageRef.DecAndTest(head))
+        {
+            if (plain)
+            {
+                Keep(magazine, head, identity + PageIdentity.GenerationOne);
+            }
+            else
+            {
+                ReleaseSlow(head, PageTemperature.Hot);
+            }
+        }
+    }
+
+    /// <summary>The calling thread's magazine; null where the allocator clears what is freed, and does without.</summary>
+    internal PageMagazine? OpenMagazine() => Options.ZeroOnFree ? null : _magazines.Mine();
 
     /// <summary>Takes back a head page in use whose count has just become 0.</summary>
     internal void Release(PageDescriptor* head, PageTemperature temperature, uint origin)

@@ -78,28 +78,31 @@ public sealed unsafe partial class PageMemory
     private void End(string operation, string file, int line, string member)
     {
         ulong identity = _identity;
+        PageDescriptor* head = PageMap.DescriptorOf(identity);
         PoolThread? thread = PoolThread.t_current;
-        if (PageMap.DescriptorOf(identity)->Identity != identity || thread is null || Tracking.Active)
+        QuireMemoryPool? pool = _pool;
+        if (head->Identity != identity || thread is null || pool is null || Tracking.Active)
         {
             EndSlow(operation, file, line, member);
             return;
         }
 
-        QuireMemoryPool? pool = _pool;
+        PoolShare share = thread.ShareOf(pool);
         OwnerKind kind = _kind;
         int length = _length;
+        ulong word = _word;
         _identity = 0;
+        thread.Keep(this);
         if (kind == OwnerKind.Page)
         {
-            pool!.Allocator.Free(new Page(identity));
+            pool.Allocator.Free(head, identity, share.Magazine);
         }
-        else
+        else if (share.Fragments is not { } cache || !cache.TryGiveBack(identity))
         {
-            new PageFragment(identity, _word).Free();
+            PageFragment.FreeShared(identity, word, file, line, member);
         }
 
-        thread.Keep(this);
-        pool?.Returned(thread, kind, length);
+        pool.Returned(share, kind, length);
     }
 
     /// <summary>The ledger is on, the handle is tracked or stale, or the thread is new here.</summary>
@@ -142,7 +145,7 @@ public sealed unsafe partial class PageMemory
             thread.Keep(this);
         }
 
-        pool?.Returned(thread, kind, length);
+        pool?.Returned(thread.ShareOf(pool), kind, length);
     }
 
     private void Drop(ulong identity, string operation, CallSite site)

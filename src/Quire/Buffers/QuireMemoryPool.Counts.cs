@@ -44,31 +44,30 @@ public sealed unsafe partial class QuireMemoryPool
     /// <summary>A slice or a pin was taken of an owner of this pool.</summary>
     internal void CountShare(PageMemory.OwnerKind kind, int length)
     {
-        ref PoolCounts counts = ref PoolThread.Mine().CountsOf(this);
+        PoolShare share = PoolThread.Mine().ShareOf(this);
         if (kind == PageMemory.OwnerKind.Pin)
         {
-            counts.Pins++;
+            Volatile.Write(ref share.Pins, share.Pins + 1);
             return;
         }
 
         // Happens before: as in a rent. The owner that is shared is out already, so a disposer counts at least that one.
-        Volatile.Write(ref counts.Rents, counts.Rents + 1);
-        counts.Taken += length;
+        Volatile.Write(ref share.Rents, share.Rents + 1);
+        share.Taken += length;
     }
 
     /// <summary>An owner, a slice or a pin has ended, and its memory is where an allocation finds it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Returned(PoolThread thread, PageMemory.OwnerKind kind, int length)
+    internal void Returned(PoolShare share, PageMemory.OwnerKind kind, int length)
     {
-        ref PoolCounts counts = ref thread.CountsOf(this);
         if (kind == PageMemory.OwnerKind.Pin)
         {
-            counts.Pins--;
+            share.Pins--;
         }
         else
         {
-            Volatile.Write(ref counts.Returns, counts.Returns + 1);
-            counts.Given += length;
+            Volatile.Write(ref share.Returns, share.Returns + 1);
+            share.Given += length;
         }
 
         // After the memory: see Pump.

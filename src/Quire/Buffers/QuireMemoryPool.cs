@@ -110,6 +110,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
     }
 
     /// <summary>A page from the thread's magazine, or a fragment from a current page: what takes no new memory and writes no record. Null for all else.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private PageMemory? TryRentHot(int size)
     {
         PoolThread? thread = PoolThread.t_current;
@@ -119,51 +120,64 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         }
 
         size = size == -1 ? _defaultSize : size;
-        ref PoolCounts counts = ref thread.CountsOf(this);
+        return (uint)(size - LargestFragment - 1) < PageMap.FrameSize - LargestFragment ? TryRentPage(thread, size)
+            : (uint)(size - 1) < LargestFragment ? TryRentFragment(thread, size)
+            : null;
+    }
+
+    /// <summary>One page of order 0.</summary>
+    private PageMemory? TryRentPage(PoolThread thread, int size)
+    {
+        PoolShare share = thread.ShareOf(this);
 
         // Happens before: a disposer sets the mark, makes every thread pass a fence, and then counts. Either it sees this rent counted, or this thread sees the mark.
-        Volatile.Write(ref counts.Rents, counts.Rents + 1);
+        Volatile.Write(ref share.Rents, share.Rents + 1);
         if (!Volatile.Read(ref _closed))
         {
-            PageMemory? memory = null;
-            if ((uint)(size - LargestFragment - 1) < PageMap.FrameSize - LargestFragment)
+            PageDescriptor* head = Allocator.TryTakeHot(share.Magazine);
+            if (head != null)
             {
-                PageDescriptor* head = Allocator.TryTakeHot();
-                if (head != null)
-                {
-                    memory = thread.Take();
-                    memory.Start(head->Identity, 0, head->Address, size, PageMemory.OwnerKind.Page, this);
-                }
-            }
-            else if ((uint)(size - 1) < LargestFragment && TryCut(size, out PageFragment fragment, out byte* address))
-            {
-                memory = thread.Take();
-                memory.Start(fragment._identity, fragment._word, address, size, PageMemory.OwnerKind.Fragment, this);
-            }
-
-            if (memory is not null)
-            {
-                counts.Taken += size;
+                PageMemory memory = thread.Take();
+                memory.Start(head->Identity, 0, head->Address, size, PageMemory.OwnerKind.Page, this);
+                share.Taken += size;
                 return memory;
             }
         }
 
-        counts.Rents--;
+        share.Rents--;
+        return null;
+    }
+
+    /// <summary>A piece of the current page of the thread's cache, or of its stripe.</summary>
+    private PageMemory? TryRentFragment(PoolThread thread, int size)
+    {
+        PoolShare share = thread.ShareOf(this);
+
+        // Happens before: as above.
+        Volatile.Write(ref share.Rents, share.Rents + 1);
+        if (!Volatile.Read(ref _closed))
+        {
+            PageFragment fragment;
+            byte* address;
+            if (share.Fragments is { } cache ? cache.TryCut(size, out fragment, out address) : TryCut(share, size, out fragment, out address))
+            {
+                PageMemory memory = thread.Take();
+                memory.Start(fragment._identity, fragment._word, address, size, PageMemory.OwnerKind.Fragment, this);
+                share.Taken += size;
+                return memory;
+            }
+        }
+
+        share.Rents--;
         return null;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryCut(int size, out PageFragment fragment, out byte* address)
+    private bool TryCut(PoolShare share, int size, out PageFragment fragment, out byte* address)
     {
         if (_stripes is { } stripes)
         {
-            return stripes.TryCut(size, out fragment, out address);
-        }
-
-        PageFragmentCache? cache = PageFragmentCache.t_current;
-        if (cache is not null)
-        {
-            return cache.TryCut(size, out fragment, out address);
+            return stripes.TryCut(share, size, out fragment, out address);
         }
 
         fragment = default;
@@ -197,46 +211,43 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
             throw new ArgumentOutOfRangeException(nameof(size), size, $"A rent is of 0 to {LargestBuffer} bytes, or -1 for the pool's default.");
         }
 
-        // Looked at before the count, too: a place for a pool that is gone is not to be made.
+        // Looked at before the count, too: no share of a pool that is gone.
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed), this);
-        PoolThread thread = PoolThread.Mine();
-        ref PoolCounts counts = ref thread.CountsOf(this);
-        Volatile.Write(ref counts.Rents, counts.Rents + 1);
-        counts.Taken += size;
+        PoolShare share = PoolThread.Mine().ShareOf(this);
+        Volatile.Write(ref share.Rents, share.Rents + 1);
+        share.Taken += size;
         PageMemory? memory = null;
         try
         {
             // Happens before: as in the hot way.
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed), this);
-            memory = Take(size, out failure, site);
+            memory = Take(share, size, out failure, site);
         }
         finally
         {
             if (memory is null)
             {
-                // Looked up again: listeners that ran meanwhile may have used other pools.
-                counts = ref thread.CountsOf(this);
-                counts.Rents--;
-                counts.Taken -= size;
+                share.Rents--;
+                share.Taken -= size;
             }
         }
 
         return memory;
     }
 
-    private PageMemory? Take(int size, out AllocationFailure failure, CallSite site)
+    private PageMemory? Take(PoolShare share, int size, out AllocationFailure failure, CallSite site)
     {
         if (size <= LargestFragment)
         {
             int bytes = Math.Max(1, size);
             PageFragment fragment;
             bool took = _stripes is { } stripes
-                ? stripes.TryTake(bytes, out fragment, out failure, site)
+                ? stripes.TryTake(share, bytes, out fragment, out failure, site)
                 : PageFragmentCache.Current.TryAllocate(bytes, out fragment, out failure, PageFragmentCache.MinAlignment, site.File, site.Line, site.Member);
             if (took)
             {
-                PageMemory memory = PageMemory.Make(fragment, fragment.Address, size, this);
-                return memory;
+                share.Fragments = _stripes is null ? PageFragmentCache.t_current : null;
+                return PageMemory.Make(fragment, fragment.Address, size, this);
             }
 
             if (failure != AllocationFailure.None)
@@ -253,6 +264,12 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         if (head == null)
         {
             return null;
+        }
+
+        if (share.MagazineKeeper is null && Allocator.OpenMagazine() is { } magazine)
+        {
+            share.MagazineKeeper = magazine;
+            share.Magazine = magazine.Block;
         }
 
         bool tracked = Tracking.Active;

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Quire;
 
 /// <summary>
-/// The small rents of a pool with an allocator of its own: a few fragment caches that any thread may use, one at a time each, chosen by the core that the thread runs on.
+/// The small rents of a pool with an allocator of its own: a few fragment caches that any thread may use, one at a time each. A thread keeps to one, until it finds it occupied.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -15,7 +15,7 @@ namespace Quire;
 /// <para>
 /// Nobody waits for a stripe: who finds it occupied tries the others, and who finds all occupied gets no fragment (its caller then takes a page). Hence whoever is inside may block (growth of the
 /// allocator), may be taken off its core, and may even come back to the pool, from a listener of its failure: nothing can wait for it.
-/// Only <see cref="Close"/> waits. Kernel: <c>netdev_alloc_frag</c>'s cache is per CPU too.
+/// Only <see cref="Close"/> waits. Chosen by thread and not by core: asking for the core costs as much as half the rest. Kernel: <c>netdev_alloc_frag</c>, whose cache is per CPU.
 /// </para>
 /// </remarks>
 internal sealed unsafe class FragmentStripes
@@ -39,10 +39,10 @@ internal sealed unsafe class FragmentStripes
 
     /// <summary>Takes a fragment while the ledger is off and the current page of the stripe has room. The hot way: nothing in it can fail half-way.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryCut(int size, out PageFragment fragment, out byte* address)
+    internal bool TryCut(PoolShare share, int size, out PageFragment fragment, out byte* address)
     {
         Stripe[] stripes = _stripes;
-        Stripe stripe = stripes[Thread.GetCurrentProcessorId() & (stripes.Length - 1)];
+        Stripe stripe = stripes[share.Stripe & (stripes.Length - 1)];
         if (stripe.TryEnter())
         {
             bool cut = stripe.Cache.TryCut(size, out fragment, out address);
@@ -56,14 +56,15 @@ internal sealed unsafe class FragmentStripes
     }
 
     /// <summary>Takes a fragment, with a new page for it if need be.</summary>
+    /// <param name="share">The thread's share; it moves on to the stripe that served it.</param>
     /// <param name="size">Bytes, 1 to what a page of order 0 holds.</param>
     /// <param name="fragment">The fragment.</param>
     /// <param name="failure">Why there is none; <see cref="AllocationFailure.None"/> where only all stripes were occupied.</param>
     /// <param name="site">The call site, while the ledger is on.</param>
-    internal bool TryTake(int size, out PageFragment fragment, out AllocationFailure failure, CallSite site)
+    internal bool TryTake(PoolShare share, int size, out PageFragment fragment, out AllocationFailure failure, CallSite site)
     {
         failure = AllocationFailure.None;
-        int first = Thread.GetCurrentProcessorId();
+        int first = share.Stripe;
         for (int i = 0; i < _stripes.Length; i++)
         {
             Stripe stripe = _stripes[(first + i) & (_stripes.Length - 1)];
@@ -77,6 +78,7 @@ internal sealed unsafe class FragmentStripes
                         : Nothing(out fragment);
                     if (took)
                     {
+                        share.Stripe = first + i;
                         return true;
                     }
                 }

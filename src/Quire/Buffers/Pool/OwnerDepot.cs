@@ -1,8 +1,7 @@
 namespace Quire;
 
 /// <summary>
-/// Where full batches of free owners wait for a thread that needs some: a thread that only rents gets those of a thread that only disposes, one batch of
-/// <see cref="OwnerBatch.Size"/> for one gate.
+/// Where free owners wait for a thread that needs some: a thread that only rents gets those of a thread that only disposes, <see cref="OwnerBatch.Size"/> at a time.
 /// </summary>
 /// <remarks>
 /// Bounded: <see cref="MostBatches"/> batches, that is 16,384 owners of 64 bytes, 1 MiB a process; those above go to the collector. After a burst of a million owners the rest is
@@ -20,43 +19,58 @@ internal static class OwnerDepot
     /// <summary>Free owners that wait here.</summary>
     internal static int Owners => Volatile.Read(ref s_fullCount) * OwnerBatch.Size;
 
-    /// <summary>A full batch for an empty one; null, and the empty one stays the caller's, where there is none.</summary>
-    internal static OwnerBatch? TryExchangeForFull(OwnerBatch empty)
+    /// <summary>Takes a batch of owners; returns how many, 0 or <see cref="OwnerBatch.Size"/>.</summary>
+    internal static int TryTake(Span<PageMemory?> owners)
     {
         s_gate.Enter();
-        OwnerBatch? full = s_full;
-        if (full is not null)
+        OwnerBatch? batch = s_full;
+        if (batch is not null)
         {
-            s_full = full.Next;
-            full.Next = null;
+            s_full = batch.Next;
             s_fullCount--;
-            empty.Next = s_empty;
-            s_empty = empty;
         }
 
         s_gate.Exit();
-        return full;
+        if (batch is null)
+        {
+            return 0;
+        }
+
+        // Outside the gate: the batch is this thread's now.
+        batch.Owners.CopyTo(owners);
+        Array.Clear(batch.Owners);
+        s_gate.Enter();
+        batch.Next = s_empty;
+        s_empty = batch;
+        s_gate.Exit();
+        return OwnerBatch.Size;
     }
 
-    /// <summary>An empty batch for a full one.</summary>
-    internal static OwnerBatch ExchangeForEmpty(OwnerBatch full)
+    /// <summary>Keeps a batch of owners, unless there are enough.</summary>
+    internal static void Give(ReadOnlySpan<PageMemory?> owners)
     {
         s_gate.Enter();
-        OwnerBatch? empty = s_empty;
-        if (s_fullCount < MostBatches)
+        bool isFull = s_fullCount >= MostBatches;
+        OwnerBatch? batch = s_empty;
+        if (batch is not null && !isFull)
         {
-            full.Next = s_full;
-            s_full = full;
-            s_fullCount++;
-        }
-
-        if (empty is not null)
-        {
-            s_empty = empty.Next;
-            empty.Next = null;
+            s_empty = batch.Next;
         }
 
         s_gate.Exit();
-        return empty ?? new OwnerBatch();
+        if (isFull)
+        {
+            return;
+        }
+
+        batch ??= new OwnerBatch();
+        owners.CopyTo(batch.Owners);
+
+        // Some threads at once may pass the bound by a batch each.
+        s_gate.Enter();
+        batch.Next = s_full;
+        s_full = batch;
+        s_fullCount++;
+        s_gate.Exit();
     }
 }

@@ -2,40 +2,37 @@ using System.Runtime.CompilerServices;
 
 namespace Quire;
 
-/// <summary>A thread's share of what memory pools have: free owners, and counts for each pool. One object, so that a rent looks up one thread static.</summary>
+/// <summary>What one thread has of all memory pools: free owners, and its share of each pool. One object, so that a rent looks up one thread static, which costs as much as two cache lines.</summary>
 internal sealed class PoolThread
 {
+    /// <summary>Owners kept at most.</summary>
+    internal const int MostOwners = 2 * OwnerBatch.Size;
+
     [ThreadStatic]
     internal static PoolThread? t_current;
 
-    private OwnerBatch _loaded = new();
-    private OwnerBatch _spare = new();
+    private int _count;
+    private Slots _owners;
+
+    /// <summary>The share used last; most threads use one pool.</summary>
+    internal PoolShare Last = PoolShare.None;
 
     /// <summary>By the pools' slots. Replaced under the lock of <see cref="PoolThreads"/>.</summary>
-    internal PoolCounts[] Counts = [];
-
-    /// <summary>Where a pool is counted that was disposed meanwhile: nobody reads it.</summary>
-    internal PoolCounts Stray;
+    internal PoolShare?[] Shares = [];
 
     /// <summary>Free owners that wait here.</summary>
-    internal int Owners => _loaded.Count + _spare.Count;
+    internal int Owners => Volatile.Read(ref _count);
 
     /// <summary>The calling thread's.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static PoolThread Mine() => t_current ?? Enter();
 
-    /// <summary>Where the thread counts for a pool. Do not keep the reference across anything that may come back to a pool.</summary>
+    /// <summary>The thread's share of a pool.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal ref PoolCounts CountsOf(QuireMemoryPool pool)
+    internal PoolShare ShareOf(QuireMemoryPool pool)
     {
-        PoolCounts[] counts = Counts;
-        uint slot = pool.Slot;
-        if (slot < (uint)counts.Length && counts[slot].Pool == pool.Id)
-        {
-            return ref counts[slot];
-        }
-
-        return ref PoolThreads.Open(this, pool);
+        PoolShare last = Last;
+        return last.Pool == pool.Id ? last : ShareSlow(pool);
     }
 
     /// <summary>A free owner.</summary>
@@ -43,18 +40,38 @@ internal sealed class PoolThread
     internal PageMemory Take()
     {
         // Two threads that dispose one object at once, against the rules, may put it into two lists; whoever finds it in use leaves it there. So one object is never given to two.
-        PageMemory? owner = _loaded.Pop();
-        return owner is not null && owner.IsFree ? owner : TakeSlow();
+        int count = _count - 1;
+        if ((uint)count < MostOwners)
+        {
+            _count = count;
+            PageMemory owner = _owners[count]!;
+            if (owner.IsFree)
+            {
+                return owner;
+            }
+        }
+
+        return TakeSlow();
     }
 
     /// <summary>Keeps an owner that is free.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Keep(PageMemory owner)
     {
-        if (!_loaded.TryPush(owner))
+        int count = _count;
+        if ((uint)count >= MostOwners)
         {
             KeepSlow(owner);
+            return;
         }
+
+        // Mostly it lies there still: what is taken leaves its place as it is. Comparing is cheaper than the collector's barrier.
+        if (_owners[count] != owner)
+        {
+            _owners[count] = owner;
+        }
+
+        _count = count + 1;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -66,26 +83,29 @@ internal sealed class PoolThread
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private PoolShare ShareSlow(QuireMemoryPool pool)
+    {
+        PoolShare?[] shares = Shares;
+        uint slot = pool.Slot;
+        PoolShare share = slot < (uint)shares.Length && shares[slot] is { } mine && mine.Pool == pool.Id ? mine : PoolThreads.Open(this, pool);
+        return Last = share;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private PageMemory TakeSlow()
     {
         while (true)
         {
-            if (_loaded.Count == 0)
+            if (_count == 0)
             {
-                (_loaded, _spare) = (_spare, _loaded);
-            }
-
-            if (_loaded.Count == 0)
-            {
-                if (OwnerDepot.TryExchangeForFull(_loaded) is not { } full)
+                _count = OwnerDepot.TryTake(_owners);
+                if (_count == 0)
                 {
                     return new PageMemory();
                 }
-
-                _loaded = full;
             }
 
-            if (_loaded.Pop() is { IsFree: true } owner)
+            if (_owners[--_count] is { IsFree: true } owner)
             {
                 return owner;
             }
@@ -95,13 +115,17 @@ internal sealed class PoolThread
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void KeepSlow(PageMemory owner)
     {
-        // The loaded one is full. A spare that has room takes its place; a full one goes to the depot, so that between two visits there lie 32 owners at least.
-        if (_spare.Count == OwnerBatch.Size)
-        {
-            _spare = OwnerDepot.ExchangeForEmpty(_spare);
-        }
+        // The half that came first goes, so that between two visits to the depot there lie 32 owners at least.
+        Span<PageMemory?> all = _owners;
+        OwnerDepot.Give(all[..OwnerBatch.Size]);
+        all[OwnerBatch.Size..].CopyTo(all);
+        _count = OwnerBatch.Size;
+        Keep(owner);
+    }
 
-        (_loaded, _spare) = (_spare, _loaded);
-        _loaded.TryPush(owner);
+    [InlineArray(MostOwners)]
+    private struct Slots
+    {
+        private PageMemory? _first;
     }
 }

@@ -8,9 +8,10 @@ namespace Quire;
 internal static class PoolThreads
 {
     private static readonly Lock s_gate = new();
-    private static readonly List<(Thread Thread, PoolThread Share)> s_threads = [];
+    private static readonly List<(Thread Thread, PoolThread Mine)> s_threads = [];
     private static readonly List<WeakReference<QuireMemoryPool>?> s_pools = [];
     private static long s_lastId;
+    private static int s_stripe;
 
     /// <summary>Free owners of the process that wait to be rented.</summary>
     internal static int FreeOwners
@@ -19,7 +20,7 @@ internal static class PoolThreads
         {
             lock (s_gate)
             {
-                return OwnerDepot.Owners + s_threads.Sum(static entry => entry.Share.Owners);
+                return OwnerDepot.Owners + s_threads.Sum(static entry => entry.Mine.Owners);
             }
         }
     }
@@ -64,12 +65,12 @@ internal static class PoolThreads
     {
         lock (s_gate)
         {
-            // What threads still do to its counts lands in their own places for it, which nobody reads.
+            // What threads still count for it lands in their shares, which nobody reads.
             s_pools[(int)pool.Slot] = null;
         }
     }
 
-    internal static void Add(Thread thread, PoolThread share)
+    internal static void Add(Thread thread, PoolThread mine)
     {
         lock (s_gate)
         {
@@ -81,39 +82,38 @@ internal static class PoolThreads
                     return false;
                 }
 
-                for (int slot = 0; slot < entry.Share.Counts.Length; slot++)
+                for (int slot = 0; slot < entry.Mine.Shares.Length; slot++)
                 {
-                    Bequeath(slot, entry.Share.Counts[slot]);
+                    if (entry.Mine.Shares[slot] is { } share && s_pools[slot] is { } weak && weak.TryGetTarget(out QuireMemoryPool? pool) && pool.Id == share.Pool)
+                    {
+                        pool.OfDeadThreads.Add(share);
+                    }
                 }
 
                 return true;
             });
-            s_threads.Add((thread, share));
+            s_threads.Add((thread, mine));
         }
     }
 
-    /// <summary>Makes room for a pool in a thread's counts. Called on that thread.</summary>
-    internal static ref PoolCounts Open(PoolThread share, QuireMemoryPool pool)
+    /// <summary>Makes a thread's share of a pool. Called on that thread.</summary>
+    internal static PoolShare Open(PoolThread mine, QuireMemoryPool pool)
     {
         lock (s_gate)
         {
             if (s_pools[(int)pool.Slot] is not { } entry || !entry.TryGetTarget(out QuireMemoryPool? present) || present != pool)
             {
-                // Disposed at this moment, and the slot may be another's.
-                return ref share.Stray;
+                // Disposed at this moment, and the slot may be another's: a share that nobody reads.
+                return new PoolShare(pool.Id);
             }
 
-            if (pool.Slot >= (uint)share.Counts.Length)
+            if (pool.Slot >= (uint)mine.Shares.Length)
             {
-                PoolCounts[] larger = new PoolCounts[Math.Max(4, System.Numerics.BitOperations.RoundUpToPowerOf2(pool.Slot + 1))];
-                share.Counts.CopyTo(larger, 0);
-                share.Counts = larger;
+                Array.Resize(ref mine.Shares, (int)Math.Max(4, System.Numerics.BitOperations.RoundUpToPowerOf2(pool.Slot + 1)));
             }
 
             // A pool that had the slot before is gone, and nobody asks for its counts any more.
-            ref PoolCounts counts = ref share.Counts[pool.Slot];
-            counts = new PoolCounts { Pool = pool.Id };
-            return ref counts;
+            return mine.Shares[pool.Slot] = new PoolShare(pool.Id) { Stripe = s_stripe++ };
         }
     }
 
@@ -125,23 +125,22 @@ internal static class PoolThreads
         lock (s_gate)
         {
             PoolCounts sum = pool.OfDeadThreads;
-            sum.Pool = pool.Id;
-            foreach ((_, PoolThread share) in s_threads)
+            foreach ((_, PoolThread mine) in s_threads)
             {
-                if (Mine(share, pool, out int slot))
+                if (ShareOf(mine, pool) is { } share)
                 {
-                    sum.Returns += Volatile.Read(ref share.Counts[slot].Returns);
-                    sum.Given += Volatile.Read(ref share.Counts[slot].Given);
+                    sum.Returns += Volatile.Read(ref share.Returns);
+                    sum.Given += Volatile.Read(ref share.Given);
                 }
             }
 
-            foreach ((_, PoolThread share) in s_threads)
+            foreach ((_, PoolThread mine) in s_threads)
             {
-                if (Mine(share, pool, out int slot))
+                if (ShareOf(mine, pool) is { } share)
                 {
-                    sum.Rents += Volatile.Read(ref share.Counts[slot].Rents);
-                    sum.Taken += Volatile.Read(ref share.Counts[slot].Taken);
-                    sum.Pins += Volatile.Read(ref share.Counts[slot].Pins);
+                    sum.Rents += Volatile.Read(ref share.Rents);
+                    sum.Taken += Volatile.Read(ref share.Taken);
+                    sum.Pins += Volatile.Read(ref share.Pins);
                 }
             }
 
@@ -149,17 +148,6 @@ internal static class PoolThreads
         }
     }
 
-    private static bool Mine(PoolThread share, QuireMemoryPool pool, out int slot)
-    {
-        slot = (int)pool.Slot;
-        return slot < share.Counts.Length && share.Counts[slot].Pool == pool.Id;
-    }
-
-    private static void Bequeath(int slot, in PoolCounts counts)
-    {
-        if (s_pools[slot] is { } entry && entry.TryGetTarget(out QuireMemoryPool? pool) && pool.Id == counts.Pool)
-        {
-            pool.OfDeadThreads.Add(counts);
-        }
-    }
+    private static PoolShare? ShareOf(PoolThread mine, QuireMemoryPool pool) =>
+        pool.Slot < (uint)mine.Shares.Length && mine.Shares[pool.Slot] is { } share && share.Pool == pool.Id ? share : null;
 }
