@@ -23,8 +23,8 @@ public sealed unsafe partial class QuireMemoryPool
         };
     }
 
-    /// <summary>All pools of the process that are not disposed.</summary>
-    internal static IReadOnlyList<QuireMemoryPool> All() => PoolThreads.Pools();
+    /// <summary>All pools of the process that are not disposed, <see cref="Shared"/> included once it was used; for diagnostics. Safe on any thread.</summary>
+    public static IReadOnlyList<QuireMemoryPool> All() => PoolThreads.Pools();
 
     /// <summary>The figures of all pools, for the meter.</summary>
     private static IEnumerable<PoolMetrics> Metrics() => All().Where(static pool => !pool.Allocator.IsDisposed).Select(static pool =>
