@@ -248,7 +248,8 @@ internal sealed partial class MethodFlow
 
     private static bool IsView(ITypeSymbol? type) =>
         type is IPointerTypeSymbol
-        || type is INamedTypeSymbol { Name: "Span" or "ReadOnlySpan" or "Memory" or "ReadOnlyMemory", ContainingNamespace: { Name: "System", ContainingNamespace.IsGlobalNamespace: true } };
+        || type is INamedTypeSymbol { Name: "Span" or "ReadOnlySpan" or "Memory" or "ReadOnlyMemory", ContainingNamespace: { Name: "System", ContainingNamespace.IsGlobalNamespace: true } }
+        || type is INamedTypeSymbol { Name: "ReadOnlySequence", ContainingNamespace: { Name: "Buffers", ContainingNamespace.Name: "System" } };
 
     /// <summary>A call that takes a reference, as its result or by its out parameter.</summary>
     private Value Take(FlowState state, IOperation call, IMethodSymbol method, OwnerType given, ImmutableArray<IArgumentOperation> arguments)

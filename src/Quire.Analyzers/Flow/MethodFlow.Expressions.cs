@@ -79,8 +79,13 @@ internal sealed partial class MethodFlow
         switch (operation)
         {
             case IExpressionStatementOperation statement:
-                // A result that nobody takes is the other analyzer's.
-                Escape(state, Evaluate(state, statement.Operation));
+                Value result = Evaluate(state, statement.Operation);
+                if (statement.Operation is not IAssignmentOperation)
+                {
+                    // A result that nobody takes is the other analyzer's.
+                    Escape(state, result);
+                }
+
                 return Value.Unknown;
             case ILocalReferenceOperation local:
                 return Read(state, _graph.SlotOf(local.Local), operation);
@@ -424,6 +429,7 @@ internal sealed partial class MethodFlow
             Value answer = left.Kind == ValueKind.Null ? IsNull(state, right)
                 : right.Kind == ValueKind.Null ? IsNull(state, left)
                 : left.IsBool && right.IsBool ? Value.Of(left.Kind == right.Kind)
+                : left.Kind == ValueKind.Owner && left.Equals(right) ? Value.Of(true)
                 : Value.Unknown;
             return answer.IsBool && !isEqual ? Value.Of(answer.Kind == ValueKind.False) : answer;
         }

@@ -60,9 +60,10 @@ internal sealed partial class MethodFlow
             {
                 flow._findings = new Findings();
                 flow._steps = 0;
+                int sites = flow._sites.Count;
                 flow.RunOnce();
                 HashSet<(int Token, int Block)> varies = [.. flow._incoming.Where(static entry => (entry.Value & (entry.Value - 1)) != 0).Select(static entry => entry.Key)];
-                if (varies.SetEquals(flow._varies))
+                if (sites == flow._sites.Count && varies.SetEquals(flow._varies))
                 {
                     return flow._findings.All;
                 }

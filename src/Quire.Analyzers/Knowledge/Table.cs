@@ -43,6 +43,20 @@ internal static class Table
             .With(Effect.Use, "Pin"),
         new OwnerType("ContiguousRange", OwnerKind.Handle, "Release", "range")
             .With(Effect.View, "Span", "Address"),
+        new OwnerType("PageMemory", OwnerKind.Owner, "Dispose", "memory")
+            .With(Effect.View, "Memory", "Span", "GetSpan")
+            .With(Effect.Use, "Slice", "SliceReadOnly", "AsReadOnly", "Pin", "Touch", "Transfer")
+            .With(Effect.PageBehind, "Page"),
+        new OwnerType("ReadOnlyPageMemory", OwnerKind.Handle, "Dispose", "memory")
+            .With(Effect.View, "Memory", "Span")
+            .With(Effect.Use, "Slice", "Touch", "Transfer")
+            .With(Effect.PageBehind, "Page"),
+        new OwnerType("SharedSequence", OwnerKind.Handle, "Dispose", "sequence")
+            .With(Effect.View, "Bytes")
+            .With(Effect.Use, "Get", "Slice", "CopyTo", "SendAsync", "TryAddTo", "Touch", "Transfer"),
+        new OwnerType("PacketBuffer", OwnerKind.Handle, "Dispose", "packet")
+            .With(Effect.View, "Head", "Fragment", "WritableHead", "Push", "Put", "Linearize")
+            .With(Effect.Use, "Reserve", "Pull", "Trim", "Clone", "Split", "Coalesce", "TryCoalesce", "Unshare", "AddFragment", "CopyTo", "Touch", "Transfer"),
         new OwnerType("FragmentLease", OwnerKind.Lease, "Dispose", "lease")
             .With(Effect.View, "Span")
             .With(Effect.Alias, "Fragment")
@@ -54,6 +68,9 @@ internal static class Table
         new OwnerType("PageFragmentCache", OwnerKind.Service, "Dispose", "fragment cache"),
         new OwnerType("PageAllocator", OwnerKind.Service, "Dispose", "allocator"),
         new OwnerType("ContiguousArea", OwnerKind.Service, "Dispose", "area"),
+        new OwnerType("QuireMemoryPool", OwnerKind.Service, "Dispose", "memory pool"),
+        new OwnerType("FragmentBufferWriter", OwnerKind.Service, "Dispose", "writer"),
+        new OwnerType("PacketReceiveRing", OwnerKind.Service, "Dispose", "receive ring"),
         new OwnerType("PageLeakScope", OwnerKind.Service, "Dispose", "leak scope"),
         new OwnerType(Tracker, OwnerKind.Service, "Dispose", "tracking"),
     }.ToImmutableDictionary(static type => type.Name);
@@ -80,6 +97,26 @@ internal static class Table
         new("ContiguousArea", "Allocate", "ContiguousRange"),
         new("ContiguousArea", "TryAllocate", "ContiguousRange"),
         new("ContiguousArea", "Reserve", "ContiguousArea"),
+        new("QuireMemoryPool", "Rent", "PageMemory"),
+        new("QuireMemoryPool", "TryRent", "PageMemory"),
+        new("QuireMemoryPool", "RentAsync", "PageMemory"),
+        new("PageMemory", "Slice", "PageMemory"),
+        new("PageMemory", "SliceReadOnly", "ReadOnlyPageMemory"),
+        new("PageMemory", "AsReadOnly", "ReadOnlyPageMemory"),
+        new("ReadOnlyPageMemory", "Slice", "ReadOnlyPageMemory"),
+        new("FragmentBufferWriter", "Detach", "SharedSequence"),
+        new("SharedSequence", "Get", "SharedSequence"),
+        new("SharedSequence", "Slice", "SharedSequence"),
+        new("SharedSequence", "PreserveFrom", "SharedSequence"),
+        new("PacketBuffer", "Allocate", "PacketBuffer"),
+        new("PacketBuffer", "Build", "PacketBuffer"),
+        new("PacketBuffer", "Clone", "PacketBuffer"),
+        new("PacketBuffer", "Split", "PacketBuffer"),
+        new("PacketReceiveRing", "TryTake", "PacketBuffer"),
+        new("PacketReceiveRing", "TryReceiveFrom", "PacketBuffer"),
+        new("QuireMemoryPool", ".ctor", "QuireMemoryPool"),
+        new("FragmentBufferWriter", ".ctor", "FragmentBufferWriter"),
+        new("PacketReceiveRing", ".ctor", "PacketReceiveRing"),
         new("PageFragmentCache", ".ctor", "PageFragmentCache"),
         new("PageAllocator", ".ctor", "PageAllocator"),
         new("PageLeakScope", ".ctor", "PageLeakScope"),
