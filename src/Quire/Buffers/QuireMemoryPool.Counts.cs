@@ -38,7 +38,7 @@ public sealed unsafe partial class QuireMemoryPool
             pool.Allocator.DecommittedEver,
             sum.Taken,
             sum.Bytes,
-            Volatile.Read(ref pool._waiters));
+            pool.Queued);
     });
 
     /// <summary>A slice or a pin was taken of an owner of this pool.</summary>

@@ -178,7 +178,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
             {
                 PageMemory memory = thread.Take();
                 memory.Start(head->Identity, 0, head->Address, size, PageMemory.OwnerKind.Page, this);
-                share.Bytes += size;
+                share.Taken += size;
                 return memory;
             }
         }
