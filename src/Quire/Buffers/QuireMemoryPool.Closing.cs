@@ -70,7 +70,7 @@ public sealed unsafe partial class QuireMemoryPool
             }
 
             _stripes?.Drain();
-            Shelf?.Drain();
+            _shelf?.Drain();
             if (_ownsAllocator)
             {
                 Allocator.Dispose();
@@ -84,7 +84,7 @@ public sealed unsafe partial class QuireMemoryPool
 
         _ended = true;
         _stripes?.Close();
-        Shelf?.Close();
+        _shelf?.Close();
         PoolThreads.Depart(this);
     }
 

@@ -87,11 +87,11 @@ public sealed unsafe partial class QuireMemoryPool
         Invariant.Holds(sum.Pins >= 0, "a pool has more pins ended than made, by {0}", (ulong)-sum.Pins);
         Invariant.Holds(_signal.Waiters == Queued, "a pool's count of waiters, {0}, is not that of its queue", (ulong)_signal.Waiters);
         _stripes?.Verify();
-        Shelf?.Verify();
+        _shelf?.Verify();
         if (sum.Rents == sum.Returns && sum.Pins == 0 && _ownsAllocator)
         {
             _stripes?.Drain();
-            Shelf?.Drain();
+            _shelf?.Drain();
             Invariant.Holds(Allocator.GetStatistics().InUseFrames == 0, "{0} frames are in use of a pool that has no owner out", (ulong)Allocator.GetStatistics().InUseFrames);
         }
 

@@ -39,7 +39,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
     private readonly FragmentStripes? _stripes;
 
     /// <summary>Null where memory is cleared when it is freed.</summary>
-    internal readonly PageShelf? Shelf;
+    private readonly PageShelf? _shelf;
     private bool _closed;
 
     /// <summary>Makes a pool; no memory is taken before the first rent.</summary>
@@ -55,7 +55,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         IsPlain = options.PlainArrays;
         Allocator = options.MakeAllocator();
         _stripes = ReferenceEquals(Allocator, PageAllocator.Shared) ? null : new FragmentStripes(Allocator);
-        Shelf = Allocator.Options.ZeroOnFree ? null : new PageShelf(Allocator);
+        _shelf = Allocator.Options.ZeroOnFree ? null : new PageShelf(Allocator);
         (Slot, Id) = PoolThreads.Enroll(this);
         TracingHooks.Pools ??= Metrics;
         TracingNotices.PoolCreated(Name, Allocator.Name, Allocator.LimitBytes);
@@ -159,10 +159,13 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         return null;
     }
 
+    /// <summary>Keeps a page of many frames whose last reference the caller drops by this. False, with nothing changed, where it is not to be kept.</summary>
+    internal bool TryShelve(PageDescriptor* head) => _shelf is { } shelf && !Volatile.Read(ref _closed) && shelf.TryKeep(head);
+
     /// <summary>A page of order 1 to 4 from the shelf.</summary>
     private PageMemory? TryRentBlock(PoolThread thread, int size)
     {
-        if (Shelf is not { } shelf)
+        if (_shelf is not { } shelf)
         {
             return null;
         }

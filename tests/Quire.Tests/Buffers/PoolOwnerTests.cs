@@ -90,7 +90,8 @@ public sealed unsafe class PoolOwnerTests : IDisposable
         ReadOnlyPageMemory nothing = default;
         Assert.Equal((0, 0, true), (nothing.Length, nothing.Memory.Length, nothing.Span.IsEmpty));
         Assert.Equal(default, nothing.Page);
-        Assert.Equal(nothing, nothing.Slice(0, 0));
+        using ReadOnlyPageMemory part = nothing.Slice(0, 0);
+        Assert.Equal(nothing, part);
         Assert.Throws<ArgumentOutOfRangeException>(() => nothing.Slice(0, 1));
         nothing.Dispose();
         nothing.Touch();
