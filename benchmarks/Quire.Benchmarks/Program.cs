@@ -1,10 +1,12 @@
 using Quire.Benchmarks.Bdn;
 using Quire.Benchmarks.Compare;
 using Quire.Benchmarks.Contiguous;
+using Quire.Benchmarks.Kestrel;
 using Quire.Benchmarks.Ledger;
+using Quire.Benchmarks.Pools;
 using Quire.Benchmarks.Traces;
 
-const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | " + TracesCommand.Usage + " | bdn [FILTER]";
+const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | " + TracesCommand.Usage + " | " + PoolsCommand.Usage + " | " + KestrelCommand.Usage + " | bdn [FILTER]";
 
 switch (args)
 {
@@ -32,6 +34,25 @@ switch (args)
 
     case ["traces", .. string[] rest]:
         return TracesCommand.Run(rest);
+
+    case ["kestrel", .. string[] rest]:
+        return KestrelCommand.Run(rest);
+
+    // The processes that kestrel starts.
+    case ["kestrel-server", string pool]:
+        return await KestrelServer.RunAsync(pool);
+
+    case ["kestrel-load", string url, string connections, string seconds]:
+        return await RequestLoad.RunAsync(url, int.Parse(connections), int.Parse(seconds));
+
+    case ["kestrel-burst", string url, string connections]:
+        return await UploadBurst.RunAsync(url, int.Parse(connections));
+
+    case ["pools", .. string[] rest]:
+        return PoolsCommand.Run(rest);
+
+    case [PoolBurst.Verb, .. string[] rest]:
+        return PoolBurst.Run(rest);
 
     case ["bdn", .. string[] rest]:
         BdnCommand.Run(rest);

@@ -20,8 +20,14 @@ internal sealed class ChildProcess : IDisposable
     private readonly StringBuilder _error = new();
 
     internal ChildProcess(string program, params string[] arguments)
+        : this(new ProcessStartInfo(program, arguments))
     {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+    }
+
+    internal ChildProcess(ProcessStartInfo start)
+    {
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Append(_output, line.Data);
         _process.ErrorDataReceived += (_, line) => Append(_error, line.Data);

@@ -13,7 +13,7 @@ public sealed unsafe partial class PageAllocator
     /// <summary>Takes a page for the library's own use, with count 1; the caller records its holder. Null with the reason where there is none.</summary>
     internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure, uint origin = 0)
     {
-        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
         PageDescriptor* head = TakeOrGrow(order, type, out failure, origin);
         if (head != null)
         {
@@ -24,7 +24,7 @@ public sealed unsafe partial class PageAllocator
         Reclaim();
         lock (_trimmer)
         {
-            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
             head = TakeOrGrow(order, type, out failure, origin);
         }
 
@@ -35,7 +35,7 @@ public sealed unsafe partial class PageAllocator
 
         if (head == null && failure == AllocationFailure.LimitReached)
         {
-            TracingNotices.LimitReached(Name, LimitBytes, (long)PageMap.FrameSize << order);
+            NotifyLimit((long)PageMap.FrameSize << order);
         }
 
         return head;
@@ -213,7 +213,7 @@ public sealed unsafe partial class PageAllocator
     /// <summary>The same for a page that the caller can do without: no last resorts (<c>__GFP_NORETRY</c>).</summary>
     internal PageDescriptor* TakePageLightly(int order, out AllocationFailure failure, uint origin)
     {
-        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
         return TakeOrGrow(order, MigrateType.Unmovable, out failure, origin);
     }
 

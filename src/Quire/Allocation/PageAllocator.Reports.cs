@@ -10,6 +10,15 @@ public sealed unsafe partial class PageAllocator
     /// <summary>What the timer does at each interval: gives back what was idle since the last time.</summary>
     internal long TrimIdle() => IsDisposed ? 0 : _trimmer.TrimIdle();
 
+    /// <summary>Bytes committed since the allocator was made: brought online, and taken again after a trim.</summary>
+    internal long CommittedEver => Sections.OnlinedBytes + (_trimmer.CommittedAgainFrames * PageMap.FrameSize);
+
+    /// <summary>Bytes given back to the system by trims since the allocator was made.</summary>
+    internal long DecommittedEver => _trimmer.DecommittedEverFrames * PageMap.FrameSize;
+
+    /// <summary>Free frames that wait one by one, on the per-core lists and in magazines.</summary>
+    internal long FreeSingles => _magazines.Frames + _perCore.Sum(static list => (long)list.Frames);
+
     /// <summary>What the memory is doing now.</summary>
     public PageAllocatorStatistics GetStatistics()
     {

@@ -30,6 +30,12 @@ public sealed class PageAllocatorOptions
     /// <summary>Free bytes kept committed however idle they are.</summary>
     public long KeepBytes { get; init; } = 1 << 20;
 
+    /// <summary>
+    /// What <see cref="PageAllocator.Dispose"/> does where pages are held: null, and it throws; otherwise this is called with what would have been thrown, and the allocator
+    /// goes when its pages have come back (<see cref="PageAllocator.DisposeWhenFree"/>). For containers that dispose, where an exception would hit everybody but the holder. Called with no lock held.
+    /// </summary>
+    public Action<PagesStillHeldException>? HeldAtDispose { get; init; }
+
     /// <summary>Asked at every interval; tests have one that answers as they like.</summary>
     internal MemoryPressure Pressure { get; init; } = MemoryPressure.OfSystem;
 

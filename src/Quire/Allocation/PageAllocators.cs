@@ -10,8 +10,13 @@ internal static unsafe class PageAllocators
         {
             TracingHooks.Pages = WriteStates;
             TracingHooks.Metrics = Metrics;
+            TracingHooks.Uses = Uses;
+            TracingHooks.Resident = Resident;
         }
     }
+
+    /// <summary>Those that are made and not disposed.</summary>
+    internal static IReadOnlyList<PageAllocator> Living() => [.. All()];
 
     /// <summary>
     /// Writes a <c>page_state</c> for every page that somebody holds. Pages come and go meanwhile: each is told of as it was at one moment of the call, and one that was on its way is
@@ -69,6 +74,27 @@ internal static unsafe class PageAllocators
                 now.FreeBytes,
                 now.DecommittedFrames * PageMap.FrameSize,
                 now.RetiredFrames * PageMap.FrameSize);
+        }
+    }
+
+    private static IEnumerable<PageUseMetrics> Uses()
+    {
+        foreach (PageAllocator allocator in All())
+        {
+            PageSurvey now = PageSurvey.Of(allocator);
+            yield return new PageUseMetrics(allocator.Name, now.InUse, now.Free, now.References, now.Fragments, now.PinnedByFragments);
+        }
+    }
+
+    private static IEnumerable<ResidentMetrics> Resident()
+    {
+        foreach (PageAllocator allocator in All())
+        {
+            long bytes = allocator.Sections.ResidentBytes();
+            if (bytes >= 0)
+            {
+                yield return new ResidentMetrics(allocator.Name, bytes);
+            }
         }
     }
 

@@ -122,5 +122,5 @@ public sealed class PageLeakException : Exception
     public IReadOnlyList<Holder> Leaks { get; private init; } = [];
 
     internal static PageLeakException For(IReadOnlyList<Holder> leaks) =>
-        new($"{leaks.Count} references were taken in this scope and not dropped:{Environment.NewLine}{new HolderTable(leaks)}") { Leaks = leaks };
+        new($"{HolderTable.Count(leaks.Count, "reference")} {(leaks.Count == 1 ? "was" : "were")} taken in this scope and not dropped:{Environment.NewLine}{new HolderTable(leaks)}") { Leaks = leaks };
 }

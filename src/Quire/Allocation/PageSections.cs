@@ -24,6 +24,9 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
 
     internal long OnlineBytes { get; private set; }
 
+    /// <summary>Bytes brought online since the beginning; what went offline is not taken off.</summary>
+    internal long OnlinedBytes { get; private set; }
+
     /// <summary>The regions, for the users that need the array behind an address.</summary>
     internal MemoryRegion? RegionAt(byte* address)
     {
@@ -127,6 +130,27 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
         }
     }
 
+    /// <summary>
+    /// Bytes in memory now; -1 where the system does not tell. Takes no lock while it counts: a section that goes offline meanwhile is left out, or, where something else is mapped
+    /// there by then, counted once more.
+    /// </summary>
+    internal long ResidentBytes()
+    {
+        long resident = 0;
+        foreach ((uint first, uint frames) in All())
+        {
+            long bytes = NativeMemoryCalls.Current?.CountResident(PageMap.Descriptor(first)->Address, (nuint)frames * PageMap.FrameSize) ?? -1;
+            if (bytes < 0 && PageMap.IsKnown(first))
+            {
+                return -1;
+            }
+
+            resident += Math.Max(0, bytes);
+        }
+
+        return resident;
+    }
+
     /// <summary>Releases all memory; no page of it is in use.</summary>
     internal void Dispose()
     {
@@ -199,6 +223,7 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
         extent.Sections.Add((first, frames));
         extent.Online += bytes;
         OnlineBytes += (long)bytes;
+        OnlinedBytes += (long)bytes;
         zone.Gate.Enter();
         zone.AddSection(first, frames, type);
         zone.Gate.Exit();

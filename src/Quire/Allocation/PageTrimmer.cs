@@ -21,6 +21,8 @@ internal sealed unsafe class PageTrimmer : IDisposable
     private readonly PageAllocator _allocator;
     private readonly Timer? _timer;
     private long _decommitted;
+    private long _committedAgain;
+    private long _decommittedEver;
 
     internal PageTrimmer(PageAllocator allocator)
     {
@@ -37,13 +39,19 @@ internal sealed unsafe class PageTrimmer : IDisposable
 
     internal long DecommittedFrames => Volatile.Read(ref _decommitted);
 
+    /// <summary>Frames given back and committed again since the beginning, each as often as it happened.</summary>
+    internal long CommittedAgainFrames => Volatile.Read(ref _committedAgain);
+
+    /// <summary>Frames given back to the system since the beginning, each as often as it happened.</summary>
+    internal long DecommittedEverFrames => Volatile.Read(ref _decommittedEver);
+
     public void Dispose() => _timer?.Dispose();
 
-    /// <summary>Gives back everything that is free; returns bytes.</summary>
-    internal long Trim()
+    /// <summary>Gives back everything that is free; returns bytes. Called with no lock held: listeners are told.</summary>
+    internal long Trim(string reason = "asked")
     {
         _allocator.Reclaim();
-        return Decommit(long.MaxValue);
+        return Told(Decommit(long.MaxValue), reason);
     }
 
     /// <summary>Gives back what was idle during the interval that ends here; returns bytes.</summary>
@@ -55,7 +63,17 @@ internal sealed unsafe class PageTrimmer : IDisposable
         long idle = zone.RestartLeastFree();
         zone.Gate.Exit();
         long keep = _allocator.Options.KeepBytes / PageMap.FrameSize;
-        return Decommit(idle - DecommittedFrames - keep);
+        return Told(Decommit(idle - DecommittedFrames - keep), "idle");
+    }
+
+    private long Told(long bytes, string reason)
+    {
+        if (bytes > 0)
+        {
+            TracingNotices.MemoryTrimmed(_allocator.Name, bytes, reason);
+        }
+
+        return bytes;
     }
 
     /// <summary>Commits the frames of a block again that were given back. False where the system refuses.</summary>
@@ -83,6 +101,7 @@ internal sealed unsafe class PageTrimmer : IDisposable
         }
 
         Atomic.Add(ref _decommitted, -given);
+        Atomic.Add(ref _committedAgain, given);
         return true;
     }
 
@@ -100,7 +119,7 @@ internal sealed unsafe class PageTrimmer : IDisposable
         {
             if (_allocator.Options.Pressure.IsHigh())
             {
-                Trim();
+                Trim("pressure");
             }
             else
             {
@@ -221,6 +240,7 @@ internal sealed unsafe class PageTrimmer : IDisposable
         }
 
         Atomic.Add(ref _decommitted, given);
+        Atomic.Add(ref _decommittedEver, given);
         return given;
     }
 

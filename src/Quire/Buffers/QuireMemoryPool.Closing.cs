@@ -5,9 +5,13 @@ public sealed unsafe partial class QuireMemoryPool
 {
     private readonly Lock _closing = new();
     private bool _ended;
+    private bool _told;
 
     /// <summary>Ends the pool, and its allocator where that is its own. <see cref="Shared"/> can't be ended: nothing happens.</summary>
-    /// <remarks>Who waits in <see cref="RentAsync"/> gets an <see cref="ObjectDisposedException"/> with the pool's name, whatever becomes of the dispose.</remarks>
+    /// <remarks>
+    /// On an allocator with <see cref="PageAllocatorOptions.HeldAtDispose"/> nothing is thrown where owners are out: the pool gives none any more, and the allocator's end waits for them.
+    /// Who waits in <see cref="RentAsync"/> gets an <see cref="ObjectDisposedException"/> with the pool's name, whatever becomes of the dispose.
+    /// </remarks>
     /// <exception cref="PagesStillHeldException">Owners or pins are out, or pages that were taken from its allocator directly; the message names their holders, where the ledger knows. The pool stands as before: dispose those, and the pool again.</exception>
     protected override void Dispose(bool disposing)
     {
@@ -28,12 +32,19 @@ public sealed unsafe partial class QuireMemoryPool
 
         // With no lock held. Who comes to wait from now on is refused, under the queue's lock, which is taken here.
         FailWaiters();
+        bool isNews = false;
         lock (_closing)
         {
             if (!_ended)
             {
                 End();
+                (isNews, _told) = (!_told, true);
             }
+        }
+
+        if (isNews)
+        {
+            TracingNotices.PoolDisposed(Name);
         }
     }
 
@@ -49,6 +60,12 @@ public sealed unsafe partial class QuireMemoryPool
         {
             if (sum.Rents != sum.Returns || sum.Pins != 0)
             {
+                if (Allocator.Options.HeldAtDispose is not null)
+                {
+                    // It stays closed, and its owners stay what they are; the allocator, which goes when they have come back, has somebody to tell.
+                    return;
+                }
+
                 throw StillOut(sum);
             }
 

@@ -23,8 +23,23 @@ public sealed unsafe partial class QuireMemoryPool
         };
     }
 
-    /// <summary>All pools of the process that are not disposed.</summary>
-    internal static IReadOnlyList<QuireMemoryPool> All() => PoolThreads.Pools();
+    /// <summary>All pools of the process that are not disposed, <see cref="Shared"/> included once it was used; for diagnostics. Safe on any thread.</summary>
+    public static IReadOnlyList<QuireMemoryPool> All() => PoolThreads.Pools();
+
+    /// <summary>The figures of all pools, for the meter.</summary>
+    private static IEnumerable<PoolMetrics> Metrics() => All().Where(static pool => !pool.Allocator.IsDisposed).Select(static pool =>
+    {
+        PoolCounts sum = PoolThreads.Sum(pool);
+        PageAllocatorStatistics pages = pool.Allocator.GetStatistics();
+        return new PoolMetrics(
+            pool.Name,
+            pages.FreeBytes - (pages.DecommittedFrames * PageMap.FrameSize),
+            pool.Allocator.CommittedEver,
+            pool.Allocator.DecommittedEver,
+            sum.Taken,
+            sum.Bytes,
+            Volatile.Read(ref pool._waiters));
+    });
 
     /// <summary>A slice or a pin was taken of an owner of this pool.</summary>
     internal void CountShare(PageMemory.OwnerKind kind, int length)
@@ -38,7 +53,7 @@ public sealed unsafe partial class QuireMemoryPool
 
         // Happens before: as in a rent. The owner that is shared is out already, so a disposer counts at least that one.
         Volatile.Write(ref share.Rents, share.Rents + 1);
-        share.Bytes += length;
+        share.Taken += length;
     }
 
     /// <summary>An owner, a slice or a pin has ended, and its memory is where an allocation finds it.</summary>
@@ -52,7 +67,7 @@ public sealed unsafe partial class QuireMemoryPool
         else
         {
             Volatile.Write(ref share.Returns, share.Returns + 1);
-            share.Bytes -= length;
+            share.Given += length;
         }
 
         // After the memory: see Pump.

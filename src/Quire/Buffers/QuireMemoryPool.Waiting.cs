@@ -17,8 +17,10 @@ namespace Quire;
 /// </remarks>
 public sealed unsafe partial class QuireMemoryPool
 {
-    /// <summary>How often the first waiter is tried whether or not anything was disposed here.</summary>
     internal const int PollMilliseconds = 20;
+
+    /// <summary>How often the first waiter is tried whether or not anything was disposed here. Tests make it long, to see that the rest works without.</summary>
+    internal TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(PollMilliseconds);
 
     private readonly LinkedList<Waiter> _queue = new();
     private int _waiters;
@@ -101,7 +103,7 @@ public sealed unsafe partial class QuireMemoryPool
                 _poll ??= new Timer(static pool => ((QuireMemoryPool)pool!).Pump(), this, Timeout.Infinite, Timeout.Infinite);
                 if (_queue.Count == 1)
                 {
-                    _poll.Change(PollMilliseconds, PollMilliseconds);
+                    _poll.Change(PollInterval, PollInterval);
                 }
             }
         }

@@ -50,6 +50,8 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         Allocator = options.MakeAllocator();
         _stripes = ReferenceEquals(Allocator, PageAllocator.Shared) ? null : new FragmentStripes(Allocator);
         (Slot, Id) = PoolThreads.Enroll(this);
+        TracingHooks.Pools ??= Metrics;
+        TracingNotices.PoolCreated(Name, Allocator.Name, Allocator.LimitBytes);
     }
 
     /// <summary>The pool of the process, on <see cref="PageAllocator.Shared"/> (mapped memory). Its <see cref="MemoryPool{T}.Dispose()"/> does nothing, as that of <see cref="MemoryPool{T}.Shared"/>.</summary>
@@ -137,7 +139,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
             {
                 PageMemory memory = thread.Take();
                 memory.Start(head->Identity, 0, head->Address, size, PageMemory.OwnerKind.Page, this);
-                share.Bytes += size;
+                share.Taken += size;
                 return memory;
             }
         }
@@ -161,7 +163,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
             {
                 PageMemory memory = thread.Take();
                 memory.Start(fragment._identity, fragment._word, address, size, PageMemory.OwnerKind.Fragment, this);
-                share.Bytes += size;
+                share.Taken += size;
                 return memory;
             }
         }
@@ -213,7 +215,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed), this);
         PoolShare share = PoolThread.Mine().ShareOf(this);
         Volatile.Write(ref share.Rents, share.Rents + 1);
-        share.Bytes += size;
+        share.Taken += size;
         PageMemory? memory = null;
         try
         {
@@ -226,7 +228,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
             if (memory is null)
             {
                 share.Rents--;
-                share.Bytes -= size;
+                share.Taken -= size;
             }
         }
 

@@ -140,6 +140,7 @@ public sealed unsafe partial class ContiguousArea
 
         attempt.Abandon();
         Allocator.RemoveArea(_first, (uint)Pages);
+        ContiguousAreas.Remove(this);
     }
 
     /// <summary>The area stands as before: lent, and open to allocations.</summary>

@@ -126,8 +126,10 @@ public sealed unsafe partial class ContiguousArea
 
                 if (!isEmpty)
                 {
+                    int left = attempt.LeftCount;
                     attempt.Undo();
                     Atomic.Add(ref area._givenBack, 1);
+                    TracingNotices.MigrationFailed(area.Name, attempt.First, attempt.Pages, attempt.Migrated, left);
                 }
             }
 

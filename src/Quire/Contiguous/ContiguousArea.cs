@@ -70,7 +70,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
         long whole = (bytes + PageMap.SectionSize - 1) / PageMap.SectionSize * PageMap.SectionSize;
         uint first = allocator.Sections.TryAddArea(whole, out AllocationFailure failure);
         return first != 0
-            ? new ContiguousArea(allocator, name, first, (int)(whole >> PageMap.FrameShift))
+            ? ContiguousAreas.Add(new ContiguousArea(allocator, name, first, (int)(whole >> PageMap.FrameShift)))
             : throw PageAllocationException.For(
                 failure,
                 $"No contiguous area '{name}' of {whole} bytes from allocator '{allocator.Name}': {failure}. It manages {allocator.GetStatistics().ManagedBytes} of at most {allocator.LimitBytes} bytes.");

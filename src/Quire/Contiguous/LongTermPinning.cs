@@ -11,6 +11,11 @@ internal static unsafe class LongTermPinning
     /// <summary>Busy without a holder is a retry: a page that nobody holds is waited for this long past the deadline.</summary>
     private static readonly TimeSpan s_transitBound = TimeSpan.FromMilliseconds(100);
 
+    private static long s_moved;
+
+    /// <summary>Pages moved out of areas, since the process began.</summary>
+    internal static long Moved => Volatile.Read(ref s_moved);
+
     internal static PagePin Pin(MovablePage page, PinDuration duration, TimeSpan? deadline, string file, int line, string member)
     {
         TimeSpan time = Deadline.Checked(deadline, MovablePage.DefaultDeadline);
@@ -77,6 +82,7 @@ internal static unsafe class LongTermPinning
                 if (outcome == MoveOutcome.Moved)
                 {
                     (wants, destination) = (false, 0);
+                    Atomic.Add(ref s_moved, 1);
                     PageRef.Unfreeze(source, 0, origin: 0);
                     PageOwners.Allocators.Find(source->Owner)!.Release(source, PageTemperature.Cold, origin: 0);
                     if (Tracking.Recording)

@@ -270,6 +270,9 @@ public sealed unsafe partial class PageFragmentCache
             return false;
         }
 
+        // Before the bias: who counts references knows whose they are.
+        page->BiasOwner = _id;
+
         // Added, never set: between its allocation and this line somebody may have got a speculative reference.
         int count = PageRef.AddReturn(page, FullBias - 1, "Refill", origin);
         Use(page);
@@ -290,7 +293,6 @@ public sealed unsafe partial class PageFragmentCache
         _size = (uint)PageMap.FrameSize << page->Order;
         _out = 0;
         _back = 0;
-        page->BiasOwner = _id;
     }
 
     /// <summary>Forgets the current page where it is this one; what was counted on it is somebody else's business now.</summary>

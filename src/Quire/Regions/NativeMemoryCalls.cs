@@ -46,6 +46,9 @@ internal abstract unsafe class NativeMemoryCalls
     /// <summary>Advises for or against huge pages.</summary>
     internal virtual RegionFailure AdviseHugePages(byte* address, nuint bytes, bool on) => RegionFailure.NotSupported;
 
+    /// <summary>Bytes of whole pages in memory now, counted by walking the system's tables; -1 where there is no call that tells, or not all of it is mapped.</summary>
+    internal virtual long CountResident(byte* address, nuint bytes) => -1;
+
     /// <summary>
     /// Breaks the huge page that may be behind this page into ordinary ones, without touching content. Best effort.
     /// </summary>

@@ -93,7 +93,9 @@ public sealed class DoubleFreeTests
     {
         PageFragment twice = cache.Allocate(256);
         cache.Free(twice);
+#pragma warning disable QUIRE002 // Misuse on purpose.
         cache.Free(twice);
+#pragma warning restore QUIRE002
         List<PageFragment> rest = [];
         int frame = (int)twice.Page.FrameNumber;
         PageFragment next = cache.Allocate(256);

@@ -116,6 +116,7 @@ public sealed unsafe class HandleFuzzTests
         _cache.Verify();
         _allocator.Verify();
         _live.ForEach(page => page.Put());
+        _cache.Dispose();
         _allocator.Verify();
         _allocator.Dispose();
     });

@@ -5,14 +5,19 @@ internal struct PoolCounts
 {
     internal long Rents;
     internal long Returns;
-    internal long Bytes;
+    internal long Taken;
+    internal long Given;
     internal long Pins;
+
+    /// <summary>Bytes out.</summary>
+    internal readonly long Bytes => Taken - Given;
 
     internal void Add(PoolShare share)
     {
         Rents += share.Rents;
         Returns += share.Returns;
-        Bytes += share.Bytes;
+        Taken += share.Taken;
+        Given += share.Given;
         Pins += share.Pins;
     }
 }

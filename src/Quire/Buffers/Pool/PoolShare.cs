@@ -15,7 +15,12 @@ internal sealed unsafe class PoolShare(long pool)
 
     internal long Rents;
     internal long Returns;
-    internal long Bytes;
+
+    /// <summary>Bytes of rents and slices, as asked for.</summary>
+    internal long Taken;
+
+    /// <summary>Bytes of those disposed.</summary>
+    internal long Given;
     internal long Pins;
 
     /// <summary>The thread's magazine at the pool's allocator; null before the first page, and where the allocator clears what is freed.</summary>

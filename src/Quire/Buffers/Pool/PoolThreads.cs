@@ -127,7 +127,11 @@ internal static class PoolThreads
             PoolCounts sum = pool.OfDeadThreads;
             foreach ((_, PoolThread mine) in s_threads)
             {
-                sum.Returns += ShareOf(mine, pool) is { } share ? Volatile.Read(ref share.Returns) : 0;
+                if (ShareOf(mine, pool) is { } share)
+                {
+                    sum.Returns += Volatile.Read(ref share.Returns);
+                    sum.Given += Volatile.Read(ref share.Given);
+                }
             }
 
             foreach ((_, PoolThread mine) in s_threads)
@@ -135,7 +139,7 @@ internal static class PoolThreads
                 if (ShareOf(mine, pool) is { } share)
                 {
                     sum.Rents += Volatile.Read(ref share.Rents);
-                    sum.Bytes += Volatile.Read(ref share.Bytes);
+                    sum.Taken += Volatile.Read(ref share.Taken);
                     sum.Pins += Volatile.Read(ref share.Pins);
                 }
             }

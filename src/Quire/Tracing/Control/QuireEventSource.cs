@@ -84,6 +84,26 @@ internal sealed class QuireEventSource : EventSource
     [Event(Ids.RecordingProgress, Level = EventLevel.Verbose, Keywords = Keywords.Recording, Message = "Recording to {1}: {2} events, {3} lost")]
     public void RecordingProgress(string request, string path, long events, long lost) => WriteEvent(Ids.RecordingProgress, request, path, events, lost);
 
+    /// <summary>A memory pool was made; its allocator may be its own, with an event of its own.</summary>
+    [Event(Ids.PoolCreated, Level = EventLevel.Informational, Keywords = Keywords.Pool, Message = "Pool '{0}' made on allocator '{1}', limit {2} bytes")]
+    public void PoolCreated(string pool, string allocator, long limitBytes) => WriteEvent(Ids.PoolCreated, pool, allocator, limitBytes);
+
+    /// <summary>A memory pool was disposed.</summary>
+    [Event(Ids.PoolDisposed, Level = EventLevel.Informational, Keywords = Keywords.Pool, Message = "Pool '{0}' disposed")]
+    public void PoolDisposed(string pool) => WriteEvent(Ids.PoolDisposed, pool);
+
+    /// <summary>Free memory went back to the system (<c>madvise</c>).</summary>
+    [Event(Ids.MemoryTrimmed, Level = EventLevel.Informational, Keywords = Keywords.Allocator, Message = "Allocator '{0}' gave back {1} bytes: {2}")]
+    public void MemoryTrimmed(string allocator, long bytes, string reason) => WriteEvent(Ids.MemoryTrimmed, allocator, bytes, reason);
+
+    /// <summary>A contiguous allocation succeeded (<c>cma_alloc</c>).</summary>
+    [Event(Ids.ContiguousAllocated, Level = EventLevel.Informational, Keywords = Keywords.Contiguous, Message = "Area '{0}': {1} pages in one piece after {2} ms")]
+    public void ContiguousAllocated(string area, int pages, double milliseconds) => WriteEvent(Ids.ContiguousAllocated, area, pages, milliseconds);
+
+    /// <summary>A range was given back, since not all of its pages would move; the allocation may have got another (<c>migrate_pages</c>).</summary>
+    [Event(Ids.MigrationFailed, Level = EventLevel.Informational, Keywords = Keywords.Contiguous, Message = "Area '{0}': range of {2} pages at frame {1} given back, {3} moved, {4} would not")]
+    public void MigrationFailed(string area, long firstFrame, int pages, int migrated, int left) => WriteEvent(Ids.MigrationFailed, area, firstFrame, pages, migrated, left);
+
     /// <inheritdoc/>
     protected override void OnEventCommand(EventCommandEventArgs command) =>
         TracingCommands.Received(command.Command, command.Arguments, anyoneLeft: IsEnabled());
@@ -94,10 +114,10 @@ internal sealed class QuireEventSource : EventSource
         /// <summary>Recordings: started, stopped, failed.</summary>
         public const EventKeywords Recording = (EventKeywords)0x1;
 
-        /// <summary>Allocators: made, disposed, at their limit.</summary>
+        /// <summary>Allocators: made, disposed, at their limit, trimmed.</summary>
         public const EventKeywords Allocator = (EventKeywords)0x2;
 
-        /// <summary>Contiguous allocations that failed.</summary>
+        /// <summary>Contiguous allocations, and ranges given back.</summary>
         public const EventKeywords Contiguous = (EventKeywords)0x4;
 
         /// <summary>Misuse found.</summary>
@@ -105,6 +125,9 @@ internal sealed class QuireEventSource : EventSource
 
         /// <summary>The ledger.</summary>
         public const EventKeywords Ledger = (EventKeywords)0x10;
+
+        /// <summary>Memory pools: made, disposed.</summary>
+        public const EventKeywords Pool = (EventKeywords)0x20;
     }
 
     /// <summary>The events' numbers, which never change their meaning. Fields are only ever added at an event's end: quire record of another version reads them by their place.</summary>
@@ -120,5 +143,10 @@ internal sealed class QuireEventSource : EventSource
         internal const int PageBug = 8;
         internal const int LedgerFull = 9;
         internal const int RecordingProgress = 10;
+        internal const int PoolCreated = 11;
+        internal const int PoolDisposed = 12;
+        internal const int MemoryTrimmed = 13;
+        internal const int ContiguousAllocated = 14;
+        internal const int MigrationFailed = 15;
     }
 }

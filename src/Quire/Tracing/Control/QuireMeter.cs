@@ -16,7 +16,15 @@ internal static class QuireMeter
     internal const string Name = "Quire";
     internal const string AllocatorTag = "quire.allocator.name";
     internal const string AreaTag = "quire.area.name";
+    internal const string PoolTag = "quire.memory_pool.name";
+    internal const string OrderTag = "quire.page.order";
+    internal const string StateTag = "quire.page.state";
     internal const string ErrorTag = "error.type";
+
+    /// <summary>Several instruments show figures of one walk over all pages: those that are read together share it.</summary>
+    private const long UsesStayMs = 100;
+
+    private static WalkedUses? s_uses;
 
     private static readonly Meter s_meter = new(Name, typeof(QuireMeter).Assembly.GetName().Version?.ToString(3));
 
@@ -42,6 +50,24 @@ internal static class QuireMeter
         Pages("quire.pages.free", "Bytes of free pages, wherever they wait.", static pages => pages.Free);
         Pages("quire.pages.decommitted", "Bytes of free pages given back to the system.", static pages => pages.Decommitted);
         Pages("quire.pages.retired", "Bytes of pages kept out of use.", static pages => pages.Retired);
+
+        Make(static () => s_meter.CreateObservableUpDownCounter("quire.pages.resident", Resident, "By", "Bytes of the allocator's memory that are in memory, as the system tells; missing where it does not."));
+
+        Make(static () => s_meter.CreateObservableUpDownCounter("quire.pages.count", Counts, "{page}", "Pages in use and free blocks, by order: a page of order n is 2^n times 4 KiB."));
+        Uses("quire.pages.references", "{reference}", "References on pages in use, without what fragment caches keep in reserve.", static uses => uses.References);
+        Uses("quire.pages.pinned_by_fragments", "By", "Bytes of pages that are kept in memory by fragments which are out.", static uses => uses.PinnedByFragments);
+        Uses("quire.fragments.out", "{fragment}", "Fragments that are out, each further reference of one included.", static uses => uses.Fragments);
+
+        Make(static () => s_meter.CreateObservableUpDownCounter("quire.contiguous.pages", Areas, "{page}", "Pages of 4 KiB in contiguous areas, by what they are used for."));
+        Make(static () => s_meter.CreateObservableCounter("quire.contiguous.migrated", Migrated, "{page}", "Pages whose data was moved out of the way of contiguous allocations."));
+        Make(static () => s_meter.CreateObservableCounter("quire.contiguous.long_term_moves", static () => TracingHooks.LongTermMoves?.Invoke() ?? 0, "{page}", "Pages whose data left an area for a long-term pin."));
+
+        Pools("quire.memory_pool.pooled", "Bytes free and committed in the pool's allocator, ready to be rented.", static pool => pool.Pooled);
+        Pools("quire.memory_pool.in_use", "Bytes rented and not yet returned.", static pool => pool.Out);
+        PoolTotals("quire.memory_pool.rented", "Bytes rented.", static pool => pool.Rented);
+        PoolTotals("quire.memory_pool.allocated", "Bytes that the pool's allocator took from the system.", static pool => pool.Allocated);
+        PoolTotals("quire.memory_pool.evicted", "Bytes that the pool's allocator gave back to the system.", static pool => pool.Evicted);
+        Make(static () => s_meter.CreateObservableUpDownCounter("quire.memory_pool.waiters", static () => Measure(TracingHooks.Pools?.Invoke(), PoolTag, static pool => pool.Pool, static pool => pool.Waiters), "{rent}", "Rents that wait for memory."));
 
         Make(static () => s_meter.CreateObservableUpDownCounter("quire.ledger.holders", static () => Live(), "{holder}", "Holders on record. While a recording is sampled, one in so many is: multiply by the sample."));
         Make(static () => s_meter.CreateObservableCounter("quire.ledger.untracked", static () => Ledger.Untracked, "{reference}", "References that got no record, because the ledger was full."));
@@ -116,13 +142,77 @@ internal static class QuireMeter
 #pragma warning restore CA1031
 
     private static void Pages(string name, string description, Func<PageMetrics, long> value) =>
-        Make(() => s_meter.CreateObservableUpDownCounter(name, () => Measure(value), "By", description));
+        Make(() => s_meter.CreateObservableUpDownCounter(name, () => Measure(TracingHooks.Metrics?.Invoke(), AllocatorTag, static pages => pages.Allocator, value), "By", description));
+
+    private static void Uses(string name, string unit, string description, Func<PageUseMetrics, long> value) =>
+        Make(() => s_meter.CreateObservableUpDownCounter(name, () => Measure(Uses(), AllocatorTag, static uses => uses.Allocator, value), unit, description));
+
+    private static void Pools(string name, string description, Func<PoolMetrics, long> value) =>
+        Make(() => s_meter.CreateObservableUpDownCounter(name, () => Measure(TracingHooks.Pools?.Invoke(), PoolTag, static pool => pool.Pool, value), "By", description));
+
+    private static void PoolTotals(string name, string description, Func<PoolMetrics, long> value) =>
+        Make(() => s_meter.CreateObservableCounter(name, () => Measure(TracingHooks.Pools?.Invoke(), PoolTag, static pool => pool.Pool, value), "By", description));
+
+    private static IEnumerable<Measurement<long>> Resident() =>
+        Measure(TracingHooks.Resident?.Invoke(), AllocatorTag, static resident => resident.Allocator, static resident => resident.Bytes);
+
+    private static IEnumerable<Measurement<long>> Migrated() =>
+        Measure(TracingHooks.Areas?.Invoke(), AreaTag, static area => area.Area, static area => area.Migrated);
+
+    private static IEnumerable<Measurement<long>> Counts()
+    {
+        foreach (IGrouping<string, PageUseMetrics> uses in Uses().GroupBy(static uses => uses.Allocator))
+        {
+            for (int order = 0; order < uses.First().InUse.Count; order++)
+            {
+                yield return Measured(uses.Sum(one => one.InUse[order]), uses.Key, order, "in_use");
+                yield return Measured(uses.Sum(one => one.Free[order]), uses.Key, order, "free");
+            }
+        }
+
+        static Measurement<long> Measured(long value, string allocator, int order, string state) => new(
+            value, new KeyValuePair<string, object?>(AllocatorTag, allocator), new KeyValuePair<string, object?>(OrderTag, order), new KeyValuePair<string, object?>(StateTag, state));
+    }
+
+    private static IEnumerable<Measurement<long>> Areas()
+    {
+        foreach (IGrouping<string, AreaMetrics> areas in (TracingHooks.Areas?.Invoke() ?? []).GroupBy(static area => area.Area))
+        {
+            yield return Measured(areas.Sum(static area => area.Free), areas.Key, "free");
+            yield return Measured(areas.Sum(static area => area.Lent), areas.Key, "lent");
+            yield return Measured(areas.Sum(static area => area.Allocated), areas.Key, "allocated");
+            yield return Measured(areas.Sum(static area => area.Unusable), areas.Key, "unusable");
+        }
+
+        static Measurement<long> Measured(long value, string area, string state) => new(
+            value, new KeyValuePair<string, object?>(AreaTag, area), new KeyValuePair<string, object?>(StateTag, state));
+    }
+
+    private static IReadOnlyList<PageUseMetrics> Uses()
+    {
+        // Two that collect at once may each walk; both get figures of now.
+        Func<IEnumerable<PageUseMetrics>>? hook = TracingHooks.Uses;
+        WalkedUses? last = Volatile.Read(ref s_uses);
+        if (hook is null)
+        {
+            return [];
+        }
+
+        if (last is not null && last.Hook == hook && Environment.TickCount64 - last.At < UsesStayMs)
+        {
+            return last.Uses;
+        }
+
+        WalkedUses walked = new(hook, Environment.TickCount64, [.. hook()]);
+        Volatile.Write(ref s_uses, walked);
+        return walked.Uses;
+    }
 
     /// <summary>One measurement a name: of two with the same tags a collector keeps the last, and two allocators may bear the default name.</summary>
-    private static IEnumerable<Measurement<long>> Measure(Func<PageMetrics, long> value) =>
-        (TracingHooks.Metrics?.Invoke() ?? [])
-            .GroupBy(static pages => pages.Allocator)
-            .Select(group => new Measurement<long>(group.Sum(value), new KeyValuePair<string, object?>(AllocatorTag, group.Key)));
+    private static IEnumerable<Measurement<long>> Measure<T>(IEnumerable<T>? figures, string tag, Func<T, string> name, Func<T, long> value) =>
+        (figures ?? []).GroupBy(name).Select(group => new Measurement<long>(group.Sum(value), new KeyValuePair<string, object?>(tag, group.Key)));
+
+    private sealed record WalkedUses(Func<IEnumerable<PageUseMetrics>> Hook, long At, IReadOnlyList<PageUseMetrics> Uses);
 
     // Counts without making a holder of each: the filter is asked for every live record, and takes none.
     private static long Live()

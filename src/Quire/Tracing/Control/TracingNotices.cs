@@ -30,6 +30,26 @@ internal static class TracingNotices
         QuireEventSource.Log.LimitReached(allocator, limitBytes, requestedBytes);
     }
 
+    /// <summary>Free memory went back to the system.</summary>
+    /// <param name="allocator">Whose.</param>
+    /// <param name="bytes">How much, more than 0.</param>
+    /// <param name="reason"><c>idle</c>: it had not been used for an interval; <c>pressure</c>: the system is short of memory; <c>asked</c>.</param>
+    internal static void MemoryTrimmed(string allocator, long bytes, string reason) => QuireEventSource.Log.MemoryTrimmed(allocator, bytes, reason);
+
+    /// <summary>A memory pool is ready.</summary>
+    internal static void PoolCreated(string pool, string allocator, long limitBytes) => QuireEventSource.Log.PoolCreated(pool, allocator, limitBytes);
+
+    /// <summary>A memory pool is gone.</summary>
+    internal static void PoolDisposed(string pool) => QuireEventSource.Log.PoolDisposed(pool);
+
+    /// <summary>A range was given back, since not all of its pages would move. An allocation may have got another.</summary>
+    /// <param name="area">The area's name.</param>
+    /// <param name="firstFrame">The range's first frame.</param>
+    /// <param name="pages">The range's pages.</param>
+    /// <param name="migrated">Pages that had moved already.</param>
+    /// <param name="left">Pages that would not move; 0 where there was no other memory to move to.</param>
+    internal static void MigrationFailed(string area, uint firstFrame, int pages, int migrated, int left) => QuireEventSource.Log.MigrationFailed(area, firstFrame, pages, migrated, left);
+
     /// <summary>A contiguous allocation ended.</summary>
     /// <param name="area">The area's name.</param>
     /// <param name="pages">Pages asked for.</param>
@@ -39,7 +59,11 @@ internal static class TracingNotices
     internal static void ContiguousFinished(string area, int pages, TimeSpan duration, string? reason, string firstHolder)
     {
         QuireMeter.ContiguousFinished(area, duration, reason);
-        if (reason is not null)
+        if (reason is null)
+        {
+            QuireEventSource.Log.ContiguousAllocated(area, pages, duration.TotalMilliseconds);
+        }
+        else
         {
             QuireEventSource.Log.ContiguousAllocationFailed(area, pages, reason, firstHolder);
         }

@@ -92,24 +92,6 @@ public sealed class EventPipeTests : IDisposable
         }
     }
 
-    [Fact]
-    public void The_real_dotnet_trace_records_by_its_command_line_and_shows_the_source_s_events()
-    {
-        string tool = DotnetTrace();
-        string path = Path.Combine(_folder, "t.qring");
-        string nettrace = Path.Combine(_folder, "t.nettrace");
-        using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
-        string dotnet = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(typeof(object).Assembly.Location)!)!)!)!;
-        using ChildProcess trace = new(
-            "env", $"DOTNET_ROOT={dotnet}", tool, "collect", "-p", $"{id}", "--providers", $"Quire:0xffff:5:path={path};sample=3", "--duration", "00:00:00:02", "-o", nettrace);
-        Assert.True(trace.WaitForExit(TimeSpan.FromSeconds(90)) == 0, trace.Output + trace.Error);
-
-        List<(string Name, int Id, string First)> seen = WithTraceEvent(File.ReadAllBytes(nettrace));
-        Assert.Contains(seen, static one => one.Name == "RecordingStarted");
-        Assert.True(SpinWait.SpinUntil(() => RawRecording.Read(path).IsStopped, TimeSpan.FromSeconds(10)));
-        Assert.Equal("3", RawRecording.Read(path).Properties["sample"]);
-    }
-
     private static byte[] Session(int id, Dictionary<string, string> arguments, TimeSpan length)
     {
         MemoryStream copy = new();
@@ -134,25 +116,5 @@ public sealed class EventPipeTests : IDisposable
         };
         source.Process();
         return seen;
-    }
-
-    /// <summary>The tool as it is installed, or as the registry gives it; otherwise the test is skipped and says why.</summary>
-    private static string DotnetTrace()
-    {
-        if (ChildProcess.Find("dotnet-trace") is { } installed)
-        {
-            return installed;
-        }
-
-        string folder = Path.Combine(AppContext.BaseDirectory, "tools");
-        string tool = Path.Combine(folder, "dotnet-trace");
-        if (!File.Exists(tool))
-        {
-            using ChildProcess install = new(TracingChild.Command[0], "tool", "install", "--tool-path", folder, "dotnet-trace");
-            int status = install.WaitForExit(TimeSpan.FromMinutes(2));
-            Assert.SkipUnless(status == 0, $"dotnet-trace is not installed and does not restore: {install.Error.Split('\n')[0]}");
-        }
-
-        return tool;
     }
 }

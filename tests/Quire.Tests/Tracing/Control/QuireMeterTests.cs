@@ -7,6 +7,9 @@ namespace Quire.Tests.Tracing.Control;
 public sealed class QuireMeterTests : IDisposable
 {
     private readonly Func<IEnumerable<PageMetrics>>? _hook = TracingHooks.Metrics;
+    private readonly Func<IEnumerable<PageUseMetrics>>? _uses = TracingHooks.Uses;
+    private readonly Func<IEnumerable<AreaMetrics>>? _areas = TracingHooks.Areas;
+    private readonly Func<IEnumerable<PoolMetrics>>? _pools = TracingHooks.Pools;
     private readonly Dictionary<string, (string? Unit, Type Kind)> _instruments = [];
     private readonly List<(string Name, double Value, string Tags)> _measured = [];
     private readonly MeterListener _listener = new();
@@ -33,6 +36,9 @@ public sealed class QuireMeterTests : IDisposable
     {
         _listener.Dispose();
         TracingHooks.Metrics = _hook;
+        TracingHooks.Uses = _uses;
+        TracingHooks.Areas = _areas;
+        TracingHooks.Pools = _pools;
     }
 
     [Fact]
@@ -59,6 +65,148 @@ public sealed class QuireMeterTests : IDisposable
         Assert.Contains(("quire.pages.free", 20.0, "quire.allocator.name=net"), _measured);
         Assert.Contains(("quire.pages.decommitted", 5.0, "quire.allocator.name=net"), _measured);
         Assert.Equal(2, _measured.Count(static measured => measured.Name == "quire.pages.in_use"));
+    }
+
+    [Fact]
+    public void Pages_are_shown_by_order_and_state_and_allocators_of_one_name_added_up()
+    {
+        TracingHooks.Uses = static () => [new("net", [1, 2], [3, 4], 50, 40, 8192), new("net", [10, 20], [30, 40], 5, 4, 4096), new("disk", [7, 0], [0, 0], 6, 5, 4)];
+        _listener.RecordObservableInstruments();
+        Assert.Contains(("quire.pages.count", 11.0, "quire.allocator.name=net,quire.page.order=0,quire.page.state=in_use"), _measured);
+        Assert.Contains(("quire.pages.count", 44.0, "quire.allocator.name=net,quire.page.order=1,quire.page.state=free"), _measured);
+        Assert.Contains(("quire.pages.count", 7.0, "quire.allocator.name=disk,quire.page.order=0,quire.page.state=in_use"), _measured);
+        Assert.Contains(("quire.pages.references", 55.0, "quire.allocator.name=net"), _measured);
+        Assert.Contains(("quire.fragments.out", 44.0, "quire.allocator.name=net"), _measured);
+        Assert.Contains(("quire.pages.pinned_by_fragments", 12288.0, "quire.allocator.name=net"), _measured);
+    }
+
+    [Fact]
+    public void One_collection_walks_the_pages_once()
+    {
+        int walks = 0;
+        TracingHooks.Uses = () =>
+        {
+            walks++;
+            return [new("net", [1], [3], 50, 40, 8192)];
+        };
+        _listener.RecordObservableInstruments();
+        Assert.Equal(1, walks);
+        Thread.Sleep(300);
+        _listener.RecordObservableInstruments();
+        Assert.Equal(2, walks);
+    }
+
+    [Fact]
+    public void Areas_and_pools_are_shown_by_name()
+    {
+        TracingHooks.Areas = static () => [new("camera", 1, 2, 3, 4, 5), new("camera", 10, 20, 30, 40, 50)];
+        TracingHooks.Pools = static () => [new("kestrel", 1, 2, 3, 4, 5, 6), new("kestrel", 10, 20, 30, 40, 50, 60)];
+        _listener.RecordObservableInstruments();
+        Assert.Equal(
+            [("free", 11.0), ("lent", 22.0), ("allocated", 33.0), ("unusable", 44.0)],
+            _measured.Where(static one => one.Name == "quire.contiguous.pages").Select(static one => (one.Tags.Replace("quire.area.name=camera,quire.page.state=", "", StringComparison.Ordinal), one.Value)));
+        Assert.Contains(("quire.contiguous.migrated", 55.0, "quire.area.name=camera"), _measured);
+        foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)[("pooled", 11), ("allocated", 22), ("evicted", 33), ("rented", 44), ("in_use", 55), ("waiters", 66)])
+        {
+            Assert.Contains(($"quire.memory_pool.{name}", value, "quire.memory_pool.name=kestrel"), _measured);
+        }
+    }
+
+    [Fact]
+    public void What_is_in_use_is_counted_by_order_with_its_references_and_what_fragments_keep()
+    {
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "survey", LimitBytes = 64 << 20, TrimInterval = Timeout.InfiniteTimeSpan });
+        using PageFragmentCache cache = new(allocator);
+        Page[] pages = [allocator.Allocate(), allocator.Allocate(order: 2), allocator.Allocate(order: 2)];
+        pages[1].Get();
+        PageFragment[] fragments = [.. Enumerable.Range(0, 3).Select(_ => cache.Allocate(100))];
+        fragments = [.. fragments, fragments[0].Get()];
+        PageFragment whole = cache.Allocate(60_000);
+
+        Assert.Equal([1, 0, 2, 1, 1], InUse("survey").Take(5));
+        Assert.Equal(3 + 1 + 4 + 1, Of("quire.pages.references"));
+        Assert.Equal(5, Of("quire.fragments.out"));
+        Assert.Equal(32768 + 65536, Of("quire.pages.pinned_by_fragments"));
+        Assert.Equal(
+            allocator.GetStatistics().FreeFrames,
+            _measured.Where(static one => one.Name == "quire.pages.count" && one.Tags.StartsWith("quire.allocator.name=survey,", StringComparison.Ordinal) && one.Tags.EndsWith("=free", StringComparison.Ordinal))
+                .Select(static (one, order) => (long)one.Value << order).Sum());
+
+        // The cache keeps the page for the next fragments: nothing of it is out.
+        PageFragment.Free(fragments);
+        whole.Free();
+        pages[1].Put();
+        Array.ForEach(pages, static page => page.Put());
+        InUse("survey");
+        Assert.Equal(0, Of("quire.pages.references"));
+        Assert.Equal(0, Of("quire.pages.pinned_by_fragments"));
+        cache.Drain();
+    }
+
+    [Fact]
+    public void Resident_memory_follows_the_first_touch_and_the_trim()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux is asked what is resident.");
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "resident", LimitBytes = 64 << 20, TrimInterval = Timeout.InfiniteTimeSpan });
+        Page[] pages = [.. Enumerable.Range(0, 4).Select(_ => allocator.Allocate(order: 9))];
+        double before = Resident();
+        pages[0].Span.Fill(1);
+        pages[1].Span.Fill(1);
+        Assert.Equal(before + (4 << 20), Resident());
+        pages[0].Put();
+        allocator.Trim();
+        Assert.InRange(Resident(), 2 << 20, before + (2 << 20));
+        Array.ForEach(pages[1..], static page => page.Put());
+
+        double Resident()
+        {
+            _measured.Clear();
+            _listener.RecordObservableInstruments();
+            return _measured.Single(static one => one.Name == "quire.pages.resident" && one.Tags == "quire.allocator.name=resident").Value;
+        }
+    }
+
+    [Fact]
+    public void Figures_taken_while_fragments_come_and_go_never_show_a_cache_s_reserve_as_references()
+    {
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "busy", LimitBytes = 256 << 20, TrimInterval = Timeout.InfiniteTimeSpan });
+        bool stop = false;
+        Thread[] threads = [.. Enumerable.Range(0, 2).Select(_ => new Thread(() =>
+        {
+            using PageFragmentCache cache = new(allocator);
+            Queue<PageFragment> kept = [];
+            while (!Volatile.Read(ref stop))
+            {
+                kept.Enqueue(cache.Allocate(1400));
+                if (kept.Count > 200)
+                {
+                    kept.Dequeue().Free();
+                }
+            }
+
+            foreach (PageFragment fragment in kept)
+            {
+                fragment.Free();
+            }
+        }))];
+        Array.ForEach(threads, static thread => thread.Start());
+        try
+        {
+            for (long until = Environment.TickCount64 + 1500; Environment.TickCount64 < until;)
+            {
+                // Each thread has at most 201 out; a cache's reserve is 32,769.
+                PageSurvey seen = PageSurvey.Of(allocator);
+                Assert.InRange(seen.Fragments, 0, 5000);
+                Assert.InRange(seen.References, 0, 5000);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            Array.ForEach(threads, static thread => thread.Join());
+        }
+
+        Assert.Equal(0, PageSurvey.Of(allocator).Fragments);
     }
 
     [Fact]
@@ -118,6 +266,18 @@ public sealed class QuireMeterTests : IDisposable
         TracingNotices.LimitReached("net", 1, 2);
         Assert.Contains(("quire.pages.limit_reached", 1.0, "quire.allocator.name=net"), _measured);
     }
+
+    private IEnumerable<long> InUse(string allocator)
+    {
+        // Beyond the time for which figures of one walk are shared.
+        Thread.Sleep(150);
+        _measured.Clear();
+        _listener.RecordObservableInstruments();
+        return _measured.Where(one => one.Name == "quire.pages.count" && one.Tags.StartsWith($"quire.allocator.name={allocator},", StringComparison.Ordinal) && one.Tags.EndsWith("=in_use", StringComparison.Ordinal))
+            .Select(static one => (long)one.Value);
+    }
+
+    private double Of(string name) => _measured.Single(one => one.Name == name && one.Tags == "quire.allocator.name=survey").Value;
 
     private double Collect(string name)
     {

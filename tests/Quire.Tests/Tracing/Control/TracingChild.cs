@@ -24,6 +24,9 @@ internal static class TracingChild
     /// <summary>Listens to the event source, and while it is told that a recording began waits for another thread that asks for the start; says whether that came through.</summary>
     internal const string Listener = "listener";
 
+    /// <summary>Allocators, areas and trims, made and ended ten times a second, until it is killed.</summary>
+    internal const string Lifecycle = "lifecycle";
+
     /// <summary>Has a listener that throws when a meter's instruments appear; makes an allocator and takes all it has.</summary>
     internal const string BadListener = "bad-listener";
 
@@ -61,6 +64,9 @@ internal static class TracingChild
                 Hold(300);
                 Environment.Exit(0);
                 break;
+            case Lifecycle:
+                Live();
+                break;
             case Listener:
                 Listen();
                 Environment.Exit(0);
@@ -74,6 +80,33 @@ internal static class TracingChild
                 Thread.Sleep(TimeSpan.FromMinutes(5));
                 Environment.Exit(0);
                 break;
+        }
+    }
+
+    private static void Live()
+    {
+        PageAllocator kept = new(new PageAllocatorOptions { Name = "child", LimitBytes = 64 << 20 });
+        Page page = kept.Allocate(order: 1);
+        Console.WriteLine(Environment.ProcessId);
+        while (true)
+        {
+            using (PageAllocator allocator = new(new PageAllocatorOptions { Name = "life", LimitBytes = 8 << 20 }))
+            {
+                using ContiguousArea area = ContiguousArea.Reserve(allocator, 4 << 20, "life area");
+                MovablePage movable = area.AllocateMovable();
+                PagePin pin = movable.Pin();
+                _ = area.TryAllocate(area.Pages, out _, out _);
+                pin.Unpin();
+                area.Release(area.Allocate(area.Pages));
+                movable.Free();
+                _ = allocator.TryAllocate(out Page whole, out _, order: 10);
+                _ = allocator.TryAllocate(out _, out _, order: 10);
+                whole.Put();
+                allocator.Trim();
+            }
+
+            GC.KeepAlive(page);
+            Thread.Sleep(100);
         }
     }
 
@@ -97,7 +130,9 @@ internal static class TracingChild
             // Of a meter of the runtime's own; the listener listens all the same.
         }
 
+#pragma warning disable QUIRE001 // Full to its limit, it ends with the process.
         PageAllocator allocator = new(new PageAllocatorOptions { Name = "child", LimitBytes = 4 << 20 });
+#pragma warning restore QUIRE001
         Console.Write("made, ");
         AllocationFailure failure;
         while (allocator.TryAllocate(out _, out failure))
@@ -109,8 +144,10 @@ internal static class TracingChild
 
     private static void Hold(int times)
     {
+#pragma warning disable QUIRE001 // Held until the process ends: a holder for others to find.
         PageAllocator allocator = new(new PageAllocatorOptions { Name = "child", LimitBytes = 64 << 20 });
         Page kept = allocator.Allocate(member: "Keep");
+#pragma warning restore QUIRE001
         Console.WriteLine(Environment.ProcessId);
         for (int i = 0; i < times; i++)
         {
