@@ -79,7 +79,7 @@ internal sealed class FlowState : IEquatable<FlowState>
         int standing = (int)Token(token).Status;
         for (int slot = 0; slot < _slots.Length; slot++)
         {
-            if (_slots[slot].Token == token)
+            if (_slots[slot].HasToken && _slots[slot].Token == token)
             {
                 standing = (standing * 397) ^ ((slot * 16) + (int)_slots[slot].Kind + 16);
             }

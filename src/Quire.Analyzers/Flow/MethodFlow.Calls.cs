@@ -240,8 +240,8 @@ internal sealed partial class MethodFlow
                 {
                     return now.Status switch
                     {
-                        Status.Owned => Value.Of(true),
-                        Status.Released => Value.Of(false),
+                        Status.Owned => Value.Of(true, token),
+                        Status.Released => Value.Of(false, token),
                         _ => Value.Unknown,
                     };
                 }
@@ -282,7 +282,7 @@ internal sealed partial class MethodFlow
                 }
             }
 
-            return Value.Of(false);
+            return Value.Of(false, SiteOf(call.Syntax, "", given, method).Number * 2);
         }
 
         TokenSite site = SiteOf(call.Syntax, "", given, method);
@@ -318,7 +318,7 @@ internal sealed partial class MethodFlow
             state.SetToken(token, new TokenState(Status.Escaped));
         }
 
-        return Value.Of(true);
+        return Value.Of(true, token);
     }
 
     private static ISymbol? Target(IOperation value) => value is IDeclarationExpressionOperation declaration ? Looks.Named(declaration.Expression) : Looks.Named(value);
@@ -330,9 +330,9 @@ internal sealed partial class MethodFlow
         bool isAbout = false;
         for (int slot = 0; slot < state.Slots; slot++)
         {
-            if (state[slot].Token == earlier)
+            if (state[slot].Token == earlier || (state[slot].Token == now && state[slot].IsBool))
             {
-                state[slot] = Value.Unknown;
+                state[slot] = state[slot].IsBool ? Value.Of(state[slot].Kind == ValueKind.True) : Value.Unknown;
             }
             else if (state[slot].Token == now)
             {
