@@ -233,7 +233,11 @@ public readonly unsafe partial struct PacketBuffer : IEquatable<PacketBuffer>, I
         }
     }
 
-    void IDisposable.Dispose() => Dispose("", 0, "the end of a using");
+    void IDisposable.Dispose()
+    {
+        CallSite site = Tracking.Active ? Caller.Find() : default;
+        Dispose(site.File ?? "", site.Line, site.Member ?? "");
+    }
 
     /// <summary>Ends many packets with one atomic a page, however many of them lie in it.</summary>
     /// <exception cref="PacketBugException">A packet ended before. All the others are gone; the message names the first bad one's index.</exception>
