@@ -52,6 +52,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         Name = options.Name;
         _defaultSize = options.DefaultBufferSize;
         _ownsAllocator = options.Allocator is null;
+        IsPlain = options.PlainArrays;
         Allocator = options.MakeAllocator();
         _stripes = ReferenceEquals(Allocator, PageAllocator.Shared) ? null : new FragmentStripes(Allocator);
         _shelf = Allocator.Options.ZeroOnFree ? null : new PageShelf(Allocator);
@@ -71,6 +72,9 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
     /// <summary>The largest rent: 4 MiB.</summary>
     public override int MaxBufferSize => LargestBuffer;
+
+    /// <summary>Whether <see cref="PageMemory.Memory"/> is that of the array, while the ledger is off.</summary>
+    internal bool IsPlain { get; }
 
     /// <summary>The place of this pool's counts in each thread.</summary>
     internal uint Slot { get; }
