@@ -103,7 +103,8 @@ public sealed class FragmentBufferWriterTests : IDisposable
         Assert.Equal(10, writer.WrittenLength);
         Assert.Equal(-1, writer.Written.FirstSpan.IndexOfAnyExcept((byte)3));
         writer.Clear();
-        Assert.True(writer.Detach().IsEmpty);
+        using SharedSequence nothing = writer.Detach();
+        Assert.True(nothing.IsEmpty);
         writer.Dispose();
         writer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => writer.GetSpan());

@@ -96,7 +96,8 @@ public sealed class SharedSequenceTests : IDisposable
         other.Dispose();
 
         SharedSequence none = default;
-        Assert.True(none.IsEmpty && none.Bytes.IsEmpty && none.Slice(0, 0).IsEmpty);
+        using SharedSequence slice = none.Slice(0, 0);
+        Assert.True(none.IsEmpty && none.Bytes.IsEmpty && slice.IsEmpty);
         none.Dispose();
         Assert.Throws<ArgumentOutOfRangeException>(() => none.Slice(0, 1));
     }
@@ -118,7 +119,8 @@ public sealed class SharedSequenceTests : IDisposable
         foreign.AsSpan().Clear();
         Assert.True(kept.Bytes.Slice(100_000, 4096).ToArray().AsSpan().SequenceEqual(bytes.AsSpan(0, 4096)), "What was preserved went with its first owner.");
         kept.Dispose();
-        Assert.True(SharedSequence.PreserveFrom(default, out copied).IsEmpty);
+        using SharedSequence nothing = SharedSequence.PreserveFrom(default, out copied);
+        Assert.True(nothing.IsEmpty);
         Assert.Equal(0, copied);
     }
 
