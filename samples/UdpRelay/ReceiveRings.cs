@@ -9,7 +9,7 @@ namespace Quire.Samples.UdpRelay;
 /// </para>
 /// <para>
 /// Rejected: halves of 64 KiB, as network cards have them for frames of one size (a queue of DNS messages would hold a thousand times its content); a landing of 64 KiB and a copy of each datagram
-/// into a fragment of its size (what this relay did before: some 10 ns for a DNS message, 2 µs for the longest); asking for the length first with a peek (a system call costs more than the copy).
+/// into a fragment of its size (what this relay did before: 2 ns for a DNS message, 0.7 µs for 32 KiB); asking for the length first with a peek (a system call costs more than the copy).
 /// What it costs: one datagram that waits long keeps its whole page. The queues are first in, first out, so pages come back in the order they were filled.
 /// </para>
 /// <para>

@@ -80,14 +80,16 @@ public sealed unsafe class PacketLedgerTests : IDisposable
                 packet.Put(100);
                 packet.Push(20);
                 packet.Dispose();
-            },
+            }
+            ,
             "build" => () => PacketBuffer.Build(_cache.Allocate(300), 20, 100).Dispose(),
             "clone" => () =>
             {
                 PacketBuffer packet = PacketBuffer.Allocate(_cache, 200);
                 packet.Clone().Dispose();
                 packet.Dispose();
-            },
+            }
+            ,
             "clone and unshare" => () =>
             {
                 PacketBuffer packet = PacketBuffer.Allocate(_cache, 200);
@@ -95,14 +97,16 @@ public sealed unsafe class PacketLedgerTests : IDisposable
                 clone.Unshare(cache: _cache);
                 packet.Dispose();
                 clone.Dispose();
-            },
+            }
+            ,
             "split and coalesce" => () =>
             {
                 PacketBuffer packet = PacketBuffer.Allocate(_cache, 200);
                 packet.Put(100);
                 packet.Coalesce(packet.Split(50));
                 packet.Dispose();
-            },
+            }
+            ,
             "fragments" => () =>
             {
                 PacketBuffer packet = PacketBuffer.Allocate(_cache, 200);
@@ -112,7 +116,8 @@ public sealed unsafe class PacketLedgerTests : IDisposable
                 }
 
                 packet.Dispose();
-            },
+            }
+            ,
             "batch" => () =>
             {
                 for (int i = 0; i < batch.Length; i++)
@@ -121,13 +126,16 @@ public sealed unsafe class PacketLedgerTests : IDisposable
                 }
 
                 PacketBuffer.DisposeAll(batch);
-            },
+            }
+            ,
             "halves" or "packed" => () =>
             {
                 Assert.True(ring.TryTake(100, out PacketBuffer packet));
                 packet.Dispose();
-            },
-            "another thread" => () => { },
+            }
+            ,
+            "another thread" => () => { }
+            ,
             _ => () =>
             {
                 int oldest = (int)(ring.GetStatistics().Frames % held.Length);
@@ -137,7 +145,8 @@ public sealed unsafe class PacketLedgerTests : IDisposable
                 }
 
                 Assert.True(ring.TryTake(1000, out held[oldest]));
-            },
+            }
+            ,
         };
         long bytes = path == "another thread" ? BytesAcrossThreads(ring) : BytesOf(step);
         foreach (PacketBuffer packet in held.Where(packet => packet != default))

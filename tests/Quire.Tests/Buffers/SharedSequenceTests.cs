@@ -96,7 +96,8 @@ public sealed class SharedSequenceTests : IDisposable
         other.Dispose();
 
         SharedSequence none = default;
-        Assert.True(none.IsEmpty && none.Bytes.IsEmpty && none.Slice(0, 0).IsEmpty);
+        using SharedSequence slice = none.Slice(0, 0);
+        Assert.True(none.IsEmpty && none.Bytes.IsEmpty && slice.IsEmpty);
         none.Dispose();
         Assert.Throws<ArgumentOutOfRangeException>(() => none.Slice(0, 1));
     }

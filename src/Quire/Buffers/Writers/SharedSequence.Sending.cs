@@ -11,7 +11,7 @@ public readonly partial struct SharedSequence
     /// Sends all bytes on a stream socket, in order, however few the system takes at once. Nothing is copied.
     /// </summary>
     /// <remarks>
-    /// On a region of pinned arrays the pieces go in one gathering system call (<c>writev</c>'s kind), as <see cref="Socket"/> wants array segments for that. On mapped memory they go one by
+    /// On a region of pinned arrays the pieces go in one gathering system call (<c>writev</c>'s kind), as <see cref="Socket"/> wants array segments for that, in a list, which is garbage. On mapped memory they go one by
     /// one: each costs a system call, so write small messages into one piece (<see cref="FragmentBufferWriter"/> does).
     /// Keep the sequence until the task has ended. While it runs, the send holds references of its own on the piece under way, so that even a dispose against the rules does not give the memory to others.
     /// </remarks>
