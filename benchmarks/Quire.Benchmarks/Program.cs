@@ -3,9 +3,10 @@ using Quire.Benchmarks.Compare;
 using Quire.Benchmarks.Contiguous;
 using Quire.Benchmarks.Kestrel;
 using Quire.Benchmarks.Ledger;
+using Quire.Benchmarks.Pools;
 using Quire.Benchmarks.Traces;
 
-const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | " + TracesCommand.Usage + " | " + KestrelCommand.Usage + " | bdn [FILTER]";
+const string Usage = "usage: " + CompareOptions.Usage + " | contiguous | ledger | " + TracesCommand.Usage + " | " + PoolsCommand.Usage + " | " + KestrelCommand.Usage + " | bdn [FILTER]";
 
 switch (args)
 {
@@ -46,6 +47,12 @@ switch (args)
 
     case ["kestrel-burst", string url, string connections]:
         return await UploadBurst.RunAsync(url, int.Parse(connections));
+
+    case ["pools", .. string[] rest]:
+        return PoolsCommand.Run(rest);
+
+    case [PoolBurst.Verb, .. string[] rest]:
+        return PoolBurst.Run(rest);
 
     case ["bdn", .. string[] rest]:
         BdnCommand.Run(rest);

@@ -15,6 +15,9 @@ internal sealed class NativeAllocators
     {
     }
 
+    /// <summary>For commands that have no native peers.</summary>
+    public static NativeAllocators None { get; } = new();
+
     public IReadOnlyList<NativeAllocator> Present => _present;
 
     public IReadOnlyList<AbsentPeer> Absent => _absent;

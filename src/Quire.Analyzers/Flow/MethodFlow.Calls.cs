@@ -37,6 +37,11 @@ internal sealed partial class MethodFlow
         {
             Use(state, instance.Token, invocation.Syntax, method.Name);
         }
+        else if (instance.Releases && _symbols.OwnerOf(method.ContainingType)?.Of(method.Name) == Effect.Release)
+        {
+            // One reference for another: the packet ends, and the sequence has its bytes.
+            Release(state, instance, invocation.Instance, invocation);
+        }
 
         Value argument = Arguments(state, method, invocation.Arguments, invocation);
         if (given is not null && instance.Kind == ValueKind.Null)

@@ -56,7 +56,8 @@ internal static class Table
             .With(Effect.Use, "Get", "Slice", "CopyTo", "SendAsync", "TryAddTo", "Touch", "Transfer"),
         new OwnerType("PacketBuffer", OwnerKind.Handle, "Dispose", "packet")
             .With(Effect.View, "Head", "Fragment", "WritableHead", "Push", "Put", "Linearize")
-            .With(Effect.Use, "Reserve", "Pull", "Trim", "Clone", "Split", "Coalesce", "TryCoalesce", "Unshare", "AddFragment", "CopyTo", "Touch", "Transfer"),
+            .With(Effect.Use, "Reserve", "Pull", "Trim", "Clone", "Split", "Coalesce", "TryCoalesce", "Unshare", "AddFragment", "CopyTo", "ToSequence", "TryAddTo", "SendTo", "Touch", "Transfer")
+            .With(Effect.Release, "IntoSequence"),
         new OwnerType("FragmentLease", OwnerKind.Lease, "Dispose", "lease")
             .With(Effect.View, "Span")
             .With(Effect.Alias, "Fragment")
@@ -112,6 +113,8 @@ internal static class Table
         new("PacketBuffer", "Build", "PacketBuffer"),
         new("PacketBuffer", "Clone", "PacketBuffer"),
         new("PacketBuffer", "Split", "PacketBuffer"),
+        new("PacketBuffer", "ToSequence", "SharedSequence"),
+        new("PacketBuffer", "IntoSequence", "SharedSequence"),
         new("PacketReceiveRing", "TryTake", "PacketBuffer"),
         new("PacketReceiveRing", "TryReceiveFrom", "PacketBuffer"),
         new("QuireMemoryPool", ".ctor", "QuireMemoryPool"),

@@ -24,5 +24,5 @@ internal static class PageMemoryBug
 
     private static string Place(uint origin) => origin == 0 ? "while the ledger was off" : Origin.SiteOf(origin).ToString();
 
-    private static string Name(uint frame, int length) => frame == 0 ? "a PageMemory that owns nothing" : $"a PageMemory of {length} bytes in page 0x{frame:x}";
+    private static string Name(uint frame, int length) => frame == 0 ? $"a PageMemory of {length} bytes in memory that is gone" : $"a PageMemory of {length} bytes in page 0x{frame:x}";
 }

@@ -114,19 +114,24 @@ public sealed unsafe class PacketBufferTests : IDisposable
     [Fact]
     public void Of_two_threads_that_dispose_one_packet_exactly_one_does()
     {
-        const int Rounds = 4_000;
-        PacketBuffer[] packets = new PacketBuffer[Rounds];
-        for (int i = 0; i < Rounds; i++)
-        {
-            packets[i] = PacketBuffer.Allocate(_cache, 64);
-        }
-
+        const int Rounds = 20_000;
+        PacketBuffer packet = default;
+        int ready = 0;
         int done = 0;
         int refused = 0;
-        Trial.OnThreads(2, _ =>
+        Trial.OnThreads(2, thread =>
         {
-            foreach (PacketBuffer packet in packets)
+            for (int round = 0; round < Rounds; round++)
             {
+                // Both meet before each packet: the first makes it, both dispose it.
+                if (thread == 0)
+                {
+                    SpinUntil(() => Volatile.Read(ref ready) == 3 * round);
+                    packet = PacketBuffer.Allocate(_cache, 64);
+                    Interlocked.Increment(ref ready);
+                }
+
+                SpinUntil(() => Volatile.Read(ref ready) > 3 * round);
                 try
                 {
                     packet.Dispose();
@@ -136,6 +141,8 @@ public sealed unsafe class PacketBufferTests : IDisposable
                 {
                     Interlocked.Increment(ref refused);
                 }
+
+                Interlocked.Increment(ref ready);
             }
         });
         Assert.Equal((Rounds, Rounds), (done, refused));
@@ -311,7 +318,7 @@ public sealed unsafe class PacketBufferTests : IDisposable
             seen = packet;
         }
 
-        Assert.Contains("ended by Dispose at", Assert.Throws<PacketBugException>(() => seen.Pull(1)).Message, StringComparison.Ordinal);
+        Assert.Contains("the packet ended by Dispose.", Assert.Throws<PacketBugException>(() => seen.Pull(1)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -336,6 +343,15 @@ public sealed unsafe class PacketBufferTests : IDisposable
     {
         _cache.Dispose();
         _allocator.Dispose();
+    }
+
+    private static void SpinUntil(Func<bool> condition)
+    {
+        SpinWait spin = default;
+        while (!condition())
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
     }
 
     private static int Line([CallerLineNumber] int line = 0) => line;

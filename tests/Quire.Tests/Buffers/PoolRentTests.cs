@@ -189,9 +189,9 @@ public sealed class PoolRentTests
             more++;
         }
 
-        // All that a page of 32 KiB holds beside what it had, on every one of them.
+        // All that a page of 32 KiB holds beside what it had, on every one of them. (Who found all stripes occupied got a page of order 0 to itself.)
         Assert.True(pages.SetEquals(small.Select(static owner => owner.Page)), "A small rent took a page while there was none.");
-        Assert.Equal(pages.Count * (32_768 / 1000), small.Count);
+        Assert.Equal(pages.Sum(static page => page.Order == 3 ? 32_768 / 1000 : 1), small.Count);
         Assert.True(more > 0);
         small.ForEach(static owner => owner.Dispose());
         large.ForEach(static owner => owner.Dispose());

@@ -44,7 +44,7 @@ public sealed class PacketBugException : InvalidOperationException
 
         // The body may have served others since: then their end is not this packet's.
         bool known = body.Version == version + 1 && body.EndedBy is not null;
-        string ended = known ? $"ended by {body.EndedBy} at {body.EndedAt}" : "ended before";
+        string ended = known ? $"ended by {Named(body.EndedBy!, body.EndedAt)}" : "ended before";
         return new PacketBugException($"{Named(call, site)}: the packet {ended}.") { EarlierEnd = known ? body.EndedAt : default };
     }
 }
