@@ -39,7 +39,8 @@ public sealed class LifetimeAnalyzer : DiagnosticAnalyzer
 
         foreach (IOperation block in context.OperationBlocks)
         {
-            if (block is not IBlockOperation || !IsConcerned(block, symbols))
+            // Top-level statements are a method body and no block.
+            if (block is not (IBlockOperation or IMethodBodyBaseOperation) || !IsConcerned(block, symbols))
             {
                 continue;
             }

@@ -55,7 +55,8 @@ public sealed class ResultAnalyzer : DiagnosticAnalyzer
         }
         else
         {
-            context.ReportDiagnostic(Diagnostic.Create(Rules.ResultDropped, expression.Syntax.GetLocation(), Display(method)));
+            ImmutableDictionary<string, string?> properties = ImmutableDictionary<string, string?>.Empty.Add("release", given.ReleaseName).Add("noun", given.Noun);
+            context.ReportDiagnostic(Diagnostic.Create(Rules.ResultDropped, expression.Syntax.GetLocation(), properties, Display(method)));
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed partial class MethodFlow
             : isEnd && last is not null ? $"where the method ends after line {Findings.LineOf(last)}"
             : last is not null ? $"on the path through line {Findings.LineOf(last)}"
             : "on some path";
-        _findings.Add(Rules.NotReleased, site.Syntax, last, Properties(site, slot), Capital(Display(token, slot)), where, site.Type.ReleaseName);
+        _findings.Add(Rules.NotReleased, site.Syntax, last, Properties(site), Capital(Display(token, slot)), where, site.Type.ReleaseName);
     }
 
     private void ReportOverwritten(int token, int slot)
@@ -75,8 +75,9 @@ internal sealed partial class MethodFlow
     private static bool IsWholeLambda(SyntaxNode syntax) =>
         syntax.FirstAncestorOrSelf<SyntaxNode>(static node => node is LambdaExpressionSyntax or StatementSyntax) is LambdaExpressionSyntax;
 
-    private static ImmutableDictionary<string, string?> Properties(TokenSite site, int slot) =>
-        s_none.Add("release", site.Type.ReleaseName).Add("kind", site.Type.Kind.ToString()).Add("isNever", site.IsEverReleased ? "false" : "true");
+    /// <summary>What a code fix needs to know.</summary>
+    private static ImmutableDictionary<string, string?> Properties(TokenSite site) =>
+        s_none.Add("release", site.Type.ReleaseName).Add("type", site.Type.Name).Add("noun", site.Type.Noun).Add("isNever", site.IsEverReleased ? "false" : "true");
 
     /// <summary>The reference's name for a person: its local, or what took it.</summary>
     private string Display(int token, int slot)
