@@ -45,7 +45,7 @@ public sealed class PageAllocatorWatchingTests
         using PageAllocator allocator = Trial.Allocator(limit: 4 * Trial.MiB);
         using PageAllocator other = Trial.Allocator(limit: 4 * Trial.MiB);
         Page before = allocator.Allocate();
-        before.Get();
+        Page second = before.Get();
         Page alone = allocator.Allocate(order: 2);
         using (Holders.Track())
         {
@@ -63,7 +63,7 @@ public sealed class PageAllocatorWatchingTests
         }
 
         Assert.Equal((3, 2), (allocator.GetHolders().UntrackedReferences, allocator.GetHolders().UntrackedPages));
-        before.Put();
+        second.Put();
         before.Put();
         alone.Put();
         Assert.Equal(0, allocator.GetHolders().References);
