@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Quire.Samples.UdpRelay;
 
-/// <summary>The thread that empties the listening socket: each datagram into a fragment of its size, and into the queue.</summary>
+/// <summary>The thread that empties the listening socket: each datagram stays where it lands, and goes into the queue.</summary>
 internal sealed class ClientReceiver : IDisposable
 {
     /// <summary>Pause after a receive that failed for a reason unknown, so that a lasting fault costs no core.</summary>
@@ -15,7 +15,7 @@ internal sealed class ClientReceiver : IDisposable
     private readonly Socket _socket;
     private readonly RelayCounters _counters;
     private readonly DatagramQueue<Query> _queue;
-    private readonly Landing _landing;
+    private readonly PacketReceiveRing _ring;
     private bool _running;
     private bool _stopping;
     private long _stopBy;
@@ -25,7 +25,7 @@ internal sealed class ClientReceiver : IDisposable
         _socket = socket;
         _counters = counters;
         _queue = queue;
-        _landing = new Landing(allocator);
+        _ring = ReceiveRings.ForClients(allocator);
     }
 
     /// <summary>Receives until <see cref="Stop"/>.</summary>
@@ -51,7 +51,7 @@ internal sealed class ClientReceiver : IDisposable
             int length;
             try
             {
-                length = _socket.ReceiveFrom(_landing.Span, SocketFlags.None, from);
+                length = _socket.ReceiveFrom(_ring.Buffer, SocketFlags.None, from);
             }
             catch (SocketException exception) when (!Volatile.Read(ref _stopping))
             {
@@ -90,7 +90,7 @@ internal sealed class ClientReceiver : IDisposable
     }
 
     /// <summary>Gives the memory back; <see cref="Run"/> has returned.</summary>
-    /// <exception cref="InvalidOperationException">It has not: the system may still write to the landing, so it stays held.</exception>
+    /// <exception cref="InvalidOperationException">It has not: the system may still write to the ring, so it stays held.</exception>
     public void Dispose()
     {
         if (Volatile.Read(ref _running))
@@ -98,19 +98,19 @@ internal sealed class ClientReceiver : IDisposable
             throw new InvalidOperationException("the receiving thread is still running");
         }
 
-        _landing.Dispose();
+        _ring.Dispose();
     }
 
     private void Queue(int length, in ClientAddress client)
     {
         _counters.FromClients.Add(length);
-        if (!_landing.TryKeep(length, out Datagram datagram))
+        if (!_ring.TryTake(length, out PacketBuffer packet))
         {
             _counters.Drop(DropReason.QueryNoMemory);
         }
-        else if (!_queue.TryAdd(new Query(datagram, client)))
+        else if (!_queue.TryAdd(new Query(new Datagram(packet), client)))
         {
-            datagram.Free();
+            packet.Dispose();
             _counters.Drop(DropReason.QueryQueueFull);
         }
     }

@@ -4,28 +4,23 @@ namespace Quire.Samples.UdpRelay;
 /// <remarks>One owner at a time. Everything added is freed by the next <see cref="Free"/>; between batches it is empty.</remarks>
 internal sealed class DatagramBatch(int capacity)
 {
-    private readonly PageFragment[] _fragments = new PageFragment[capacity];
+    private readonly PacketBuffer[] _packets = new PacketBuffer[capacity];
     private int _count;
 
     internal void Add(in Datagram datagram)
     {
-        if (datagram.Length == 0)
-        {
-            return;
-        }
-
-        if (_count == _fragments.Length)
+        if (_count == _packets.Length)
         {
             Free();
         }
 
-        _fragments[_count++] = datagram.Fragment;
+        _packets[_count++] = datagram.Packet;
     }
 
     internal void Free()
     {
         int count = _count;
         _count = 0;
-        PageFragment.Free(_fragments.AsSpan(0, count));
+        PacketBuffer.DisposeAll(_packets.AsSpan(0, count));
     }
 }

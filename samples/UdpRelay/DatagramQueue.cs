@@ -4,7 +4,7 @@ namespace Quire.Samples.UdpRelay;
 /// <remarks>
 /// <para>
 /// Why there is one at all: the kernel's receive buffer is small and not ours to size (<c>net.core.rmem_max</c>), and a receiver that also
-/// sends, opens sockets and expires sessions empties it late. A receiver that only copies and queues keeps up with
+/// sends, opens sockets and expires sessions empties it late. A receiver that only queues keeps up with
 /// bursts; what waits here costs its own length.
 /// </para>
 /// <para>

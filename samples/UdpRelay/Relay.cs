@@ -10,7 +10,7 @@ namespace Quire.Samples.UdpRelay;
 /// clients &lt;- listening socket &lt;- Replier       &lt;- queue &lt;- ReplyReceiver (pool threads) &lt;- the same sockets
 /// </code>
 /// Three threads of its own and whatever pool threads have replies to read, however many sessions there are. Memory goes the same way: a
-/// fragment is allocated by the thread that receives and freed by the one that sends.
+/// packet is built by the thread that receives, around the place where the datagram landed, and disposed by the one that sends.
 /// </remarks>
 internal sealed class Relay : IDisposable
 {

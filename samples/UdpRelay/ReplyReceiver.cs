@@ -5,7 +5,7 @@ namespace Quire.Samples.UdpRelay;
 /// <summary>A reply on its way back: the datagram, and the session that knows whose it is.</summary>
 internal readonly record struct Reply(Datagram Datagram, Session Session);
 
-/// <summary>Reads the replies of all sessions into fragments and queues them for the sending thread. Thread-safe.</summary>
+/// <summary>Reads the replies of all sessions into receive rings and queues them for the sending thread. Thread-safe.</summary>
 internal sealed class ReplyReceiver : IDisposable
 {
     /// <summary>Datagrams read from one session before others get their turn.</summary>
@@ -13,7 +13,7 @@ internal sealed class ReplyReceiver : IDisposable
 
     private readonly RelayCounters _counters;
     private readonly DatagramQueue<Reply> _queue;
-    private readonly LandingPool _landings;
+    private readonly ReceiveRings _rings;
 
     private readonly Action<Exception> _failed;
     private readonly object _gate = new();
@@ -24,7 +24,7 @@ internal sealed class ReplyReceiver : IDisposable
         _failed = failed;
         _counters = counters;
         _queue = queue;
-        _landings = new LandingPool(allocator);
+        _rings = new ReceiveRings(allocator);
     }
 
     /// <summary>A session is about to start; it will report its end once.</summary>
@@ -87,7 +87,7 @@ internal sealed class ReplyReceiver : IDisposable
     /// <summary>Reads what <paramref name="session"/> has, at most a burst. Called under the session's gate.</summary>
     internal void Drain(Session session)
     {
-        if (!_landings.TryRent(out Landing? landing))
+        if (!_rings.TryRent(out PacketReceiveRing? ring))
         {
             DiscardOne(session);
             return;
@@ -98,7 +98,7 @@ internal sealed class ReplyReceiver : IDisposable
             long now = Environment.TickCount64;
             for (int read = 0; read < Burst; read++)
             {
-                int length = session.Receive(landing!.Span, out SocketError error);
+                int length = session.Receive(ring!.Buffer, out SocketError error);
                 if (error == SocketError.WouldBlock)
                 {
                     break;
@@ -112,16 +112,16 @@ internal sealed class ReplyReceiver : IDisposable
 
                 session.MarkReplied(now);
                 _counters.FromUpstreams.Add(length);
-                Queue(landing, length, session);
+                Queue(ring, length, session);
             }
         }
         finally
         {
-            _landings.Return(landing!);
+            _rings.Return(ring!);
         }
     }
 
-    /// <summary>Gives the landings back.</summary>
+    /// <summary>Gives the rings back.</summary>
     /// <exception cref="InvalidOperationException">A session still receives; nothing was given back.</exception>
     public void Dispose()
     {
@@ -133,18 +133,18 @@ internal sealed class ReplyReceiver : IDisposable
             }
         }
 
-        _landings.Dispose();
+        _rings.Dispose();
     }
 
-    private void Queue(Landing landing, int length, Session session)
+    private void Queue(PacketReceiveRing ring, int length, Session session)
     {
-        if (!landing.TryKeep(length, out Datagram datagram))
+        if (!ring.TryTake(length, out PacketBuffer packet))
         {
             _counters.Drop(DropReason.ReplyNoMemory);
         }
-        else if (!_queue.TryAdd(new Reply(datagram, session)))
+        else if (!_queue.TryAdd(new Reply(new Datagram(packet), session)))
         {
-            datagram.Free();
+            packet.Dispose();
             _counters.Drop(DropReason.ReplyQueueFull);
         }
     }

@@ -74,7 +74,7 @@ public static unsafe class Holders
                 Kind = HolderKind.Bias,
                 References = bias,
                 PageBytes = (long)PageMap.FrameSize << head->Order,
-                Taken = new HolderStamp(new CallSite("PageFragmentCache", 0, "reserve of a fragment cache"), owner.ThreadId, null, TimeSpan.Zero),
+                Taken = new HolderStamp(owner.Name, owner.ThreadId, null, TimeSpan.Zero),
             }
             : null;
 

@@ -27,6 +27,9 @@ internal unsafe interface IBiasOwner
 
     /// <summary>The thread that uses the owner.</summary>
     int ThreadId { get; }
+
+    /// <summary>What the owner is, where its share stands in a table of holders.</summary>
+    CallSite Name => new("PageFragmentCache", 0, "reserve of a fragment cache");
 }
 
 /// <summary>The tables behind <see cref="PageDescriptor.Owner"/> and <see cref="PageDescriptor.BiasOwner"/>.</summary>

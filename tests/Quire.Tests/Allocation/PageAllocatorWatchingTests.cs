@@ -63,8 +63,8 @@ public sealed class PageAllocatorWatchingTests
         }
 
         Assert.Equal((3, 2), (allocator.GetHolders().UntrackedReferences, allocator.GetHolders().UntrackedPages));
-        second.Put();
         before.Put();
+        second.Put();
         alone.Put();
         Assert.Equal(0, allocator.GetHolders().References);
     }

@@ -103,7 +103,8 @@ public sealed class FragmentBufferWriterTests : IDisposable
         Assert.Equal(10, writer.WrittenLength);
         Assert.Equal(-1, writer.Written.FirstSpan.IndexOfAnyExcept((byte)3));
         writer.Clear();
-        Assert.True(writer.Detach().IsEmpty);
+        using SharedSequence nothing = writer.Detach();
+        Assert.True(nothing.IsEmpty);
         writer.Dispose();
         writer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => writer.GetSpan());
@@ -164,7 +165,12 @@ public sealed class FragmentBufferWriterTests : IDisposable
         SharedSequence message = Message(writer, 1, 9_000);
         Holder[] held = [.. Holders.All().Where(holder => holder.Current.Site.File.EndsWith("FragmentBufferWriterTests.cs", StringComparison.Ordinal) && holder.Current.Site.Member == nameof(Message))];
         Assert.Equal(message.SegmentCount, held.Count(holder => holder.Touched is not null));
+        ReadOnlySequence<byte> kept = message.Bytes;
         message.Dispose();
+
+        // What was kept against the rules is found while the ledger is on, whatever the objects serve by then.
+        using SharedSequence other = Message(writer, 2, 9_000);
+        Assert.Throws<PageBugException>(() => kept.FirstSpan.Length);
         Assert.Contains("disposed at FragmentBufferWriterTests.cs", Assert.Throws<ObjectDisposedException>(() => _ = message.Bytes).Message, StringComparison.Ordinal);
     }
 

@@ -42,6 +42,7 @@ public sealed unsafe class PacketLedgerTests : IDisposable
         Assert.Equal(0, holders.Untracked);
         Assert.Equal([1, PacketReceiveRing.FullBias - 1], holders.Entries.Select(entry => entry.References).Order());
         Assert.Equal(HolderKind.Fragment, Assert.Single(holders.Entries, entry => entry.References == 1).Kind);
+        Assert.Equal("reserve of a receive ring", Assert.Single(holders.Entries, entry => entry.Kind == HolderKind.Bias).Taken.Site.Member);
         packet.Dispose();
     }
 

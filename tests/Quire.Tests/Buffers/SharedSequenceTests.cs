@@ -118,7 +118,8 @@ public sealed class SharedSequenceTests : IDisposable
         foreign.AsSpan().Clear();
         Assert.True(kept.Bytes.Slice(100_000, 4096).ToArray().AsSpan().SequenceEqual(bytes.AsSpan(0, 4096)), "What was preserved went with its first owner.");
         kept.Dispose();
-        Assert.True(SharedSequence.PreserveFrom(default, out copied).IsEmpty);
+        using SharedSequence nothing = SharedSequence.PreserveFrom(default, out copied);
+        Assert.True(nothing.IsEmpty);
         Assert.Equal(0, copied);
     }
 

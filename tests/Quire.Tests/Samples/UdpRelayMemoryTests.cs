@@ -14,80 +14,84 @@ public class UdpRelayMemoryTests
     public void A_queued_datagram_takes_its_own_length_and_no_more()
     {
         using PageAllocator allocator = NewAllocator();
-        using Landing landing = new(allocator);
-        List<Datagram> kept = [];
-        for (int i = 0; i < 1000; i++)
+        using PacketReceiveRing ring = ReceiveRings.ForClients(allocator);
+        List<PacketBuffer> kept = [];
+        for (int i = 0; i < 3000; i++)
         {
-            landing.Span[..100].Fill((byte)i);
-            Assert.True(landing.TryKeep(100, out Datagram datagram));
-            kept.Add(datagram);
+            ring.Buffer[..100].Fill((byte)i);
+            Assert.True(ring.TryTake(100, out PacketBuffer packet));
+            kept.Add(packet);
         }
 
-        // 104 bytes each with its alignment: four pages of 32 KiB, beside the landing of 64 KiB.
-        Assert.Equal((4 * 8) + 16, allocator.GetStatistics().InUseFrames);
+        // 128 bytes each, two cache lines: all of them in one page of 512 KiB, of which the last 64 KiB are still to land in.
+        Assert.Equal(128, allocator.GetStatistics().InUseFrames);
         for (int i = 0; i < kept.Count; i++)
         {
-            Assert.Equal(100, kept[i].Span.Length);
-            Assert.False(kept[i].Span.ContainsAnyExcept((byte)i));
+            Datagram datagram = new(kept[i]);
+            Assert.Equal(100, datagram.Span.Length);
+            Assert.False(datagram.Span.ContainsAnyExcept((byte)i));
+            datagram.Free();
         }
-
-        kept.ForEach(datagram => datagram.Free());
     }
 
     [Fact]
-    public void A_long_datagram_is_handed_on_where_it_landed()
+    public void A_datagram_is_handed_on_where_it_landed()
     {
         using PageAllocator allocator = NewAllocator();
-        using Landing landing = new(allocator);
-        landing.Span[..50_000].Fill(7);
-        ref byte landed = ref landing.Span[0];
-        Assert.True(landing.TryKeep(50_000, out Datagram datagram));
-        Assert.True(System.Runtime.CompilerServices.Unsafe.AreSame(in landed, in datagram.Span[0]));
-        landing.Span.Fill(8);
-        Assert.False(datagram.Span.ContainsAnyExcept((byte)7));
-        datagram.Free();
-        Assert.Equal(16, allocator.GetStatistics().InUseFrames);
+        using PacketReceiveRing ring = ReceiveRings.ForClients(allocator);
+        foreach (int length in (int[])[1, 50_000])
+        {
+            ring.Buffer[..length].Fill(7);
+            ref byte landed = ref ring.Buffer[0];
+            Assert.True(ring.TryTake(length, out PacketBuffer packet));
+            Datagram datagram = new(packet);
+            Assert.True(System.Runtime.CompilerServices.Unsafe.AreSame(in landed, in datagram.Span[0]));
+            ring.Buffer.Fill(8);
+            Assert.False(datagram.Span.ContainsAnyExcept((byte)7));
+            datagram.Free();
+        }
     }
 
     [Fact]
     public void At_the_limit_datagrams_are_refused_and_after_it_they_are_kept_again()
     {
         using PageAllocator allocator = NewAllocator();
-        using Landing landing = new(allocator);
-        Queue<Datagram> kept = new();
+        using PacketReceiveRing ring = ReceiveRings.ForClients(allocator);
+        Queue<PacketBuffer> kept = new();
         foreach (int length in (int[])[60_000, 30_000, 1200])
         {
-            while (landing.TryKeep(length, out Datagram datagram))
+            while (ring.TryTake(length, out PacketBuffer packet))
             {
-                kept.Enqueue(datagram);
+                kept.Enqueue(packet);
             }
 
-            Assert.True(kept.Count > 50, $"{kept.Count} datagrams of {length} bytes");
-            Assert.False(landing.TryKeep(length, out _));
-            Assert.Equal(Landing.Size, landing.Span.Length);
-            while (kept.TryDequeue(out Datagram datagram))
+            // Seven eighths of the memory, whatever the length: the rest is what is landed in.
+            Assert.True(kept.Count * (long)length > Limit * 3 / 4, $"{kept.Count} datagrams of {length} bytes");
+            Assert.False(ring.TryTake(length, out _));
+            Assert.Equal(65_535, ring.Buffer.Length);
+            while (kept.TryDequeue(out PacketBuffer packet))
             {
-                datagram.Free();
+                packet.Dispose();
             }
         }
     }
 
     [Fact]
-    public void A_batch_frees_all_that_was_added_whatever_carries_it()
+    public void A_batch_frees_all_that_was_added_whatever_its_length()
     {
         using PageAllocator allocator = NewAllocator();
-        using Landing landing = new(allocator);
+        PacketReceiveRing ring = ReceiveRings.ForClients(allocator);
         DatagramBatch batch = new(8);
         int[] lengths = [0, 1, 40_000, 100, 65_507, 32_768, 0, 32_769];
         for (int i = 0; i < 100; i++)
         {
-            Assert.True(landing.TryKeep(lengths[i % lengths.Length], out Datagram datagram));
-            batch.Add(datagram);
+            Assert.True(ring.TryTake(lengths[i % lengths.Length], out PacketBuffer packet));
+            batch.Add(new Datagram(packet));
         }
 
         batch.Free();
         batch.Free();
-        landing.Dispose();
+        ring.Dispose();
         Assert.Equal(0, allocator.GetStatistics().InUseFrames);
     }
 
@@ -120,10 +124,10 @@ public class UdpRelayMemoryTests
 
         Assert.Equal(2, queue.Take(queued, 0));
 
-        // Two queued, one to land in: 64 KiB each.
+        // Two queued behind each other, and the next lands behind them: one page.
         long held = allocator.GetStatistics().InUseFrames;
         Array.ForEach(queued, query => query.Datagram.Free());
-        Assert.Equal(3 * 16, held);
+        Assert.Equal(1 << ReceiveRings.Order, held);
         Assert.Equal(3, counters.Drops(DropReason.QueryQueueFull));
     }
 
@@ -175,7 +179,7 @@ public class UdpRelayMemoryTests
         Query[] queries = new Query[4];
         Assert.Equal(3, queue.Take(queries, 0));
         Assert.Equal([1, 2, 3], queries.Take(3).Select(query => query.Datagram.Span[0]));
-        Array.ForEach(queries, query => query.Datagram.Free());
+        Array.ForEach(queries[..3], query => query.Datagram.Free());
     }
 
     [Fact]

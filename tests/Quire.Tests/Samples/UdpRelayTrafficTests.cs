@@ -66,8 +66,8 @@ public class UdpRelayTrafficTests
         using Relay relay = Relay.Start(RelayHarness.Options(upstream));
         using TestClient client = new(relay.LocalEndPoint);
 
-        // Empty, tiny, either side of what is copied and what is handed on, the most that IPv4 allows.
-        int[] lengths = [0, 1, 7, 8, 9, 512, 1232, 4096, 9000, 16384, Landing.LongestCopied - 1, Landing.LongestCopied, Landing.LongestCopied + 1, 65507];
+        // Empty, tiny, either side of a cache line and of a page, the most that IPv4 allows.
+        int[] lengths = [0, 1, 63, 64, 65, 512, 1232, 4096, 9000, 16384, 32767, 32768, 32769, 65507];
         foreach (int length in lengths)
         {
             byte[] payload = new byte[length];

@@ -24,16 +24,15 @@ internal static class PacketBatch
                 count = 0;
             }
 
-            try
+            if (packets[i].TryEnd("DisposeAll", site, out PacketBody? body))
             {
-                PacketBody body = packets[i].End("DisposeAll", site);
                 count += body.MoveHandles(handles[count..]);
-                Shelf<PacketBody>.Give(body);
+                PacketBody.ToShelf(body);
             }
-            catch (PacketBugException bug)
+            else
             {
                 badIndex = bad++ == 0 ? i : badIndex;
-                first ??= bug;
+                first ??= packets[i].Stale("DisposeAll", site);
             }
         }
 

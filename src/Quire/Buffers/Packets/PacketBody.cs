@@ -1,12 +1,18 @@
+using System.Runtime.CompilerServices;
+
 namespace Quire;
 
 /// <summary>What a packet is while it lives: its head, its fragments. Used again by another packet afterwards, under the next version.</summary>
 /// <remarks>
 /// Equations, checked by <see cref="Verify"/>: <c>Start &lt;= Head.Offset</c>, <c>Head.End &lt;= End</c> (head room, data, tail room);
 /// <c>Total == Head.Length +</c> the fragments' lengths; fragments are never empty; every part beyond is <c>default</c>.
+/// On the shelf it has no fragments and no share; the rest is whatever the last packet left (<see cref="Take"/> clears it).
 /// </remarks>
 internal sealed class PacketBody : IShelved<PacketBody>
 {
+    [ThreadStatic]
+    private static Shelf<PacketBody>? t_shelf;
+
     /// <summary>The data of the head. Its page's bytes from <see cref="Start"/> to <see cref="End"/> are this packet's to use.</summary>
     internal PacketPart Head;
     internal PacketParts Fragments;
@@ -21,8 +27,13 @@ internal sealed class PacketBody : IShelved<PacketBody>
     internal ulong Version = 1;
 
     /// <summary>Where the last packet in this body ended, and by what.</summary>
-    internal CallSite EndedAt;
-    internal string? EndedBy;
+    private string _endedFile = "";
+    private string _endedMember = "";
+    private int _endedLine;
+
+    internal CallSite EndedAt => new(_endedFile, _endedLine, _endedMember);
+
+    internal string? EndedBy { get; private set; }
 
     PacketBody? IShelved<PacketBody>.Next { get; set; }
 
@@ -33,6 +44,39 @@ internal sealed class PacketBody : IShelved<PacketBody>
     internal bool IsShared => Head.Share is { IsShared: true };
 
     internal ref PacketPart Last => ref Fragments[FragmentCount - 1];
+
+    /// <summary>One with whatever the last packet left in its head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static PacketBody OffShelf() => Shelf<PacketBody>.Take(ref t_shelf);
+
+    /// <summary>An empty one.</summary>
+    internal static PacketBody Take()
+    {
+        PacketBody body = OffShelf();
+        body.Clear();
+        return body;
+    }
+
+    /// <summary>The packet has ended, and its parts have been moved out or freed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void ToShelf(PacketBody body) => Shelf<PacketBody>.Give(ref t_shelf, body);
+
+    /// <summary>Makes every handle of a version stale. Of two threads that try, one does; false for the other, and for who comes late.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryEnd(ulong version, string by, string file, int line, string member)
+    {
+        // Happens before: full fence; all that was done with the packet comes before its state is another's.
+        if (Atomic.CompareExchange(ref Version, version + 1, version) != version)
+        {
+            return false;
+        }
+
+        EndedBy = by;
+        _endedFile = file;
+        _endedLine = line;
+        _endedMember = member;
+        return true;
+    }
 
     /// <summary>Appends a fragment, as part of the last one where it adjoins. The caller has made sure that there is room.</summary>
     internal void Append(ref PacketPart part, CallSite site)
@@ -138,23 +182,22 @@ internal sealed class PacketBody : IShelved<PacketBody>
         }
     }
 
-    /// <summary>Empties the body, and drops all its references: one atomic a page.</summary>
-    internal void FreeAll(CallSite site)
+    /// <summary>True where there is nothing but a head that was never cloned: what most packets are to the end.</summary>
+    internal bool IsPlain
     {
-        if (FragmentCount == 0)
-        {
-            PacketPart only = Head;
-            Clear();
-            only.Free(site);
-            return;
-        }
-
-        FreeMany(site);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => FragmentCount == 0 && Head.Share is null;
     }
 
-    /// <summary>Moves the handles of all references out, and leaves the body empty; the shares are let go.</summary>
+    /// <summary>Moves the handles of all references out, and leaves the body fit for the shelf; the shares are let go.</summary>
     internal int MoveHandles(Span<PageFragment> handles)
     {
+        if (IsPlain)
+        {
+            handles[0] = Head.Handle;
+            return Head.HasMemory ? 1 : 0;
+        }
+
         int count = 0;
         if (Head.HasMemory)
         {
@@ -172,7 +215,8 @@ internal sealed class PacketBody : IShelved<PacketBody>
         return count;
     }
 
-    private void FreeMany(CallSite site)
+    /// <summary>Drops all references: one atomic a page.</summary>
+    internal void FreeAll(CallSite site)
     {
         Span<PageFragment> handles = stackalloc PageFragment[PacketBuffer.MaxFragments + 1];
         int count = MoveHandles(handles);

@@ -65,10 +65,13 @@ public readonly unsafe partial struct PacketBuffer
     /// <summary>The same, of numbers that are right, and a head's handle.</summary>
     internal static PacketBuffer Around(Page page, int offset, int capacity, int headRoom, int length)
     {
-        PacketBody body = Shelf<PacketBody>.Take();
+        // Every field that the last packet may have left, one by one.
+        PacketBody body = PacketBody.OffShelf();
         body.Start = offset;
         body.End = offset + capacity;
-        body.Head = new PacketPart { Page = page, Offset = offset + headRoom, Length = length };
+        body.Head.Page = page;
+        body.Head.Offset = offset + headRoom;
+        body.Head.Length = length;
         body.Total = length;
         return new PacketBuffer(body);
     }

@@ -34,7 +34,7 @@ public readonly unsafe partial struct PacketBuffer
     {
         CallSite site = new(file, line, member);
         PacketBody body = End("IntoSequence", site);
-        SequenceBody sequence = Shelf<SequenceBody>.Take();
+        SequenceBody sequence = SequenceBody.OffShelf();
         Move(ref body.Head, sequence, site);
         for (int i = 0; i < body.FragmentCount; i++)
         {
@@ -42,7 +42,7 @@ public readonly unsafe partial struct PacketBuffer
         }
 
         body.Clear();
-        Shelf<PacketBody>.Give(body);
+        PacketBody.ToShelf(body);
         return new SharedSequence(sequence);
     }
 

@@ -17,7 +17,7 @@ public readonly unsafe partial struct PacketBuffer
             body.Head.Share ??= PacketShare.Take();
         }
 
-        PacketBody clone = Shelf<PacketBody>.Take();
+        PacketBody clone = PacketBody.Take();
         try
         {
             clone.Head = body.Head.Get(site);
@@ -32,7 +32,7 @@ public readonly unsafe partial struct PacketBuffer
         catch
         {
             clone.FreeAll(site);
-            Shelf<PacketBody>.Give(clone);
+            PacketBody.ToShelf(clone);
             throw;
         }
 
@@ -112,7 +112,7 @@ public readonly unsafe partial struct PacketBuffer
         }
 
         CallSite site = new(file, line, member);
-        PacketBody rest = Shelf<PacketBody>.Take();
+        PacketBody rest = PacketBody.Take();
         try
         {
             if (at < body.Head.Length)
@@ -126,7 +126,7 @@ public readonly unsafe partial struct PacketBuffer
         }
         catch
         {
-            Shelf<PacketBody>.Give(rest);
+            PacketBody.ToShelf(rest);
             throw;
         }
 
@@ -190,7 +190,7 @@ public readonly unsafe partial struct PacketBuffer
         }
 
         other.Clear();
-        Shelf<PacketBody>.Give(other);
+        PacketBody.ToShelf(other);
         return true;
     }
 

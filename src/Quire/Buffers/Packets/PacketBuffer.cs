@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -221,15 +222,38 @@ public readonly unsafe partial struct PacketBuffer : IEquatable<PacketBuffer>, I
     /// <exception cref="PacketBugException">The packet ended before. The message says where, unless its state has served another since.</exception>
     public void Dispose([CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
-        CallSite site = new(file, line, member);
-        PacketBody body = End("Dispose", site);
+        PacketBody? body = _body;
+        if (body is null || !body.TryEnd(_version, "Dispose", file, line, member))
+        {
+            throw PacketBugException.Stale(body, _version, "Dispose", new CallSite(file, line, member));
+        }
+
+        if (!body.IsPlain)
+        {
+            DisposeParts(body, file, line, member);
+            return;
+        }
+
+        // Read before the state is another's. The words one by one: a copy of the whole part would wait for what was stored piecemeal just before.
+        ulong identity = body.Head.Page._identity;
+        ulong ticket = body.Head.Page.Ticket;
+        PacketBody.ToShelf(body);
+        if (identity != 0)
+        {
+            new PageFragment(identity, ticket << PageFragment.TicketShift).Free(file, line, member);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void DisposeParts(PacketBody body, string file, int line, string member)
+    {
         try
         {
-            body.FreeAll(site);
+            body.FreeAll(new CallSite(file, line, member));
         }
         finally
         {
-            Shelf<PacketBody>.Give(body);
+            PacketBody.ToShelf(body);
         }
     }
 
@@ -300,21 +324,19 @@ public readonly unsafe partial struct PacketBuffer : IEquatable<PacketBuffer>, I
         return body is not null && body.Version == _version ? body : throw PacketBugException.Stale(body, _version, call, new CallSite(file, line, member));
     }
 
-    /// <summary>Makes every handle of this packet stale. Of two threads that try, one does.</summary>
-    internal PacketBody End(string call, CallSite site)
+    /// <summary>Makes every handle of this packet stale; its state is the caller's then.</summary>
+    private PacketBody End(string call, CallSite site) =>
+        TryEnd(call, site, out PacketBody? body) ? body : throw PacketBugException.Stale(_body, _version, call, site);
+
+    /// <summary>The same, without a word where the packet has ended before.</summary>
+    internal bool TryEnd(string call, CallSite site, [NotNullWhen(true)] out PacketBody? body)
     {
-        PacketBody? body = _body;
-
-        // Happens before: full fence; all that was done with the packet comes before its state is another's.
-        if (body is null || Atomic.CompareExchange(ref body.Version, _version + 1, _version) != _version)
-        {
-            throw PacketBugException.Stale(body, _version, call, site);
-        }
-
-        body.EndedAt = site;
-        body.EndedBy = call;
-        return body;
+        body = _body;
+        return body is not null && body.TryEnd(_version, call, site.File, site.Line, site.Member);
     }
+
+    /// <summary>What is wrong with the handle of a packet that has ended.</summary>
+    internal PacketBugException Stale(string call, CallSite site) => PacketBugException.Stale(_body, _version, call, site);
 
     private static PacketBugException Shared(PacketBody body, string call, string file, int line, string member) =>
         PacketBugException.Of(body, call, $"{body.Head.Share!.Count} packets have the head's bytes; Unshare gives this one its own", new CallSite(file, line, member));

@@ -38,7 +38,7 @@ namespace Quire;
 /// <b>Threads.</b> One owner at a time: a thread, or whoever holds a lock. Packets are disposed by anyone on any thread, also after the ring. <see cref="GetStatistics"/> may be called on any.
 /// </para>
 /// </remarks>
-public sealed unsafe class PacketReceiveRing : IDisposable, IBiasOwner
+public sealed unsafe partial class PacketReceiveRing : IDisposable, IBiasOwner
 {
     /// <summary>The references that a page enters with (igb's <c>USHRT_MAX</c>).</summary>
     internal const int FullBias = ushort.MaxValue;
@@ -47,6 +47,7 @@ public sealed unsafe class PacketReceiveRing : IDisposable, IBiasOwner
     private const int Alignment = 64;
 
     private readonly PageAllocator _allocator;
+    private readonly BufferManager _memory;
     private readonly Slot[] _slots;
     private readonly int _order;
     private readonly int _headRoom;
@@ -67,24 +68,6 @@ public sealed unsafe class PacketReceiveRing : IDisposable, IBiasOwner
     private long _failures;
     private PageBugException? _wrong;
 
-    private struct Slot
-    {
-        /// <summary>The page's identity; 0 where the slot has no page.</summary>
-        internal ulong Identity;
-
-        /// <summary>Where the next frame's room begins in the page.</summary>
-        internal int Offset;
-
-        /// <summary>The ring's references on the page.</summary>
-        internal int Bias;
-
-        internal readonly PageDescriptor* Page => PageMap.DescriptorOf(Identity);
-
-        /// <summary>Every packet of the page has come back.</summary>
-        /// <remarks>Happens before: the count is read with acquire, and each dispose is a full fence; what the last reader read comes before the next frame is written.</remarks>
-        internal readonly bool IsAlone => PageRef.Count(Page) == Bias;
-    }
-
     /// <summary>Makes a ring and takes its first page.</summary>
     /// <exception cref="ArgumentException">An option is none; the message says which.</exception>
     /// <exception cref="PageAllocationException">There is no memory for a page.</exception>
@@ -98,6 +81,7 @@ public sealed unsafe class PacketReceiveRing : IDisposable, IBiasOwner
         _packed = options.Layout == ReceiveLayout.Packed;
         _size = PageMap.FrameSize << options.Order;
         _slots = new Slot[options.Slots];
+        _memory = new BufferManager(this);
         _id = PageOwners.Biases.Enroll(this);
         if (!TryFill(ref _slots[0], origin: 0, out AllocationFailure failure))
         {
@@ -128,6 +112,17 @@ public sealed unsafe class PacketReceiveRing : IDisposable, IBiasOwner
             }
 
             return new Span<byte>(slot.Page->Address + slot.Offset + _headRoom, LargestFrame);
+        }
+    }
+
+    /// <summary>The same as memory, for a receive that is awaited. No <see cref="TryTake"/> and no dispose while it is under way.</summary>
+    /// <exception cref="ObjectDisposedException">The ring was disposed.</exception>
+    public Memory<byte> BufferMemory
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _memory.Memory;
         }
     }
 
@@ -241,6 +236,8 @@ public sealed unsafe class PacketReceiveRing : IDisposable, IBiasOwner
 
     int IBiasOwner.ThreadId => _threadId;
 
+    CallSite IBiasOwner.Name => new("PacketReceiveRing", 0, "reserve of a receive ring");
+
     int IBiasOwner.BiasOn(PageDescriptor* head)
     {
         foreach (ref Slot slot in _slots.AsSpan())
@@ -270,192 +267,5 @@ public sealed unsafe class PacketReceiveRing : IDisposable, IBiasOwner
         }
 
         Invariant.Holds(_slots[_current].Identity != 0 && _slots[_current].Offset + _headRoom + LargestFrame <= _size, "the current slot, {0}, has no room for a frame", (ulong)_current);
-    }
-
-    /// <summary>A half a frame: flip to the other half, if it has come back, or take another page.</summary>
-    private bool TryTakeHalf(int length, out PacketBuffer packet, uint origin)
-    {
-        ref Slot slot = ref _slots[_current];
-        int half = _size / 2;
-        if (slot.IsAlone)
-        {
-            packet = Give(ref slot, slot.Offset, half, length, origin);
-            slot.Offset ^= half;
-            _flipped++;
-            ClearIfAsked(slot, slot.Offset, half);
-        }
-        else
-        {
-            Slot next = default;
-            if (!TryFill(ref next, origin, out _))
-            {
-                packet = default;
-                return false;
-            }
-
-            packet = Give(ref slot, slot.Offset, half, length, origin);
-            Replace(ref slot, next);
-        }
-
-        // A slot that never had a page gets one now; where there is none, the next one that has one is used.
-        do
-        {
-            _current = Following(_current);
-        }
-        while (_slots[_current].Identity == 0 && !TryFill(ref _slots[_current], origin, out _));
-
-        return true;
-    }
-
-    /// <summary>As much of the page as the frame is long; where no other would fit behind it, the next slot's page is made ready first.</summary>
-    private bool TryTakePacked(int length, out PacketBuffer packet, uint origin)
-    {
-        ref Slot slot = ref _slots[_current];
-        int room = Math.Min((_headRoom + length + Alignment - 1) & -Alignment, _size - slot.Offset);
-        bool isLast = _size - slot.Offset - room < _headRoom + LargestFrame;
-        int next = _current;
-        Slot fresh = default;
-        if (isLast && !TryNextSlot(out next, out fresh, origin))
-        {
-            packet = default;
-            return false;
-        }
-
-        packet = Give(ref slot, slot.Offset, room, length, origin);
-        slot.Offset += room;
-        if (fresh.Identity != 0)
-        {
-            Replace(ref _slots[next], fresh);
-        }
-
-        _current = next;
-        return true;
-    }
-
-    /// <summary>Finds the next slot that can receive: one whose page has come back, or the one after this with a fresh page. Of no memory, any that has come back.</summary>
-    private bool TryNextSlot(out int next, out Slot fresh, uint origin)
-    {
-        fresh = default;
-        next = Following(_current);
-        if (next != _current && TryRestart(next))
-        {
-            return true;
-        }
-
-        // With one slot only its page is replaced by this, once the frame that fills it has been given away.
-        if (TryFill(ref fresh, origin, out _))
-        {
-            return true;
-        }
-
-        while (next != _current)
-        {
-            next = Following(next);
-            if (next != _current && TryRestart(next))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private int Following(int slot) => slot + 1 == _slots.Length ? 0 : slot + 1;
-
-    private bool TryRestart(int index)
-    {
-        ref Slot slot = ref _slots[index];
-        if (slot.Identity == 0 || !slot.IsAlone)
-        {
-            return false;
-        }
-
-        Restart(ref slot);
-        return true;
-    }
-
-    private void Replace(ref Slot slot, in Slot fresh)
-    {
-        if (slot.Identity != 0)
-        {
-            Empty(ref slot);
-            _replaced++;
-        }
-
-        slot = fresh;
-    }
-
-    /// <summary>A packet around a piece of the slot's page, with one of the ring's references.</summary>
-    private PacketBuffer Give(ref Slot slot, int offset, int capacity, int length, uint origin)
-    {
-        if (slot.Bias == 1)
-        {
-            // Before it is given away, so that the ring never is without a reference on its own page.
-            PageRef.AddReturn(slot.Page, FullBias - 1, "Receive", origin);
-            slot.Bias = FullBias;
-        }
-
-        slot.Bias--;
-        Page reference = Tracking.Active
-            ? new Page(slot.Identity, Ledger.Take(slot.Identity, 1, (uint)capacity, HolderKind.Fragment, origin))
-            : new Page(slot.Identity);
-        return PacketBuffer.Around(reference, offset, capacity, _headRoom, length);
-    }
-
-    private bool TryFill(ref Slot slot, uint origin, out AllocationFailure failure)
-    {
-        PageDescriptor* page = _allocator.TakePage(_order, MigrateType.Unmovable, out failure, origin);
-        if (page == null)
-        {
-            return false;
-        }
-
-        _threadId = Environment.CurrentManagedThreadId;
-        page->BiasOwner = _id;
-
-        // Added, never set: since its allocation somebody may have got a speculative reference.
-        PageRef.AddReturn(page, FullBias - 1, "Receive", origin);
-        slot.Offset = 0;
-        slot.Bias = FullBias;
-        slot.Identity = page->Identity;
-        return true;
-    }
-
-    private void Restart(ref Slot slot)
-    {
-        ClearIfAsked(slot, 0, slot.Offset);
-        slot.Offset = 0;
-        _restarted++;
-    }
-
-    /// <summary>Drains a slot's page: what is left of the bias goes at once.</summary>
-    private void Empty(ref Slot slot)
-    {
-        Slot old = slot;
-        slot = default;
-        if (old.Identity == 0)
-        {
-            return;
-        }
-
-        try
-        {
-            PageFragmentCache.Drain(new Page(old.Identity), old.Bias);
-        }
-        catch (PageBugException wrong)
-        {
-            // Somebody dropped a packet's reference twice. Not this caller's fault: the disposer of the ring hears of it.
-            _wrong = wrong;
-            _allocator.SetAside(old.Page);
-        }
-    }
-
-    /// <summary>Reuse in place is a free and an allocation in one: where freed memory is to be cleared, it is here too.</summary>
-    private static void ClearIfAsked(in Slot slot, int offset, int length)
-    {
-        if ((slot.Page->Flags & PageFlags.ZeroOnFree) != 0)
-        {
-            new Span<byte>(slot.Page->Address + offset, length).Clear();
-        }
     }
 }

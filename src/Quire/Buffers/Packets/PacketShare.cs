@@ -9,6 +9,15 @@ namespace Quire;
 /// </remarks>
 internal sealed class PacketShare : IShelved<PacketShare>
 {
+    [ThreadStatic]
+    private static Shelf<PacketShare>? t_shelf;
+
+    /// <summary>One to be used, as it was left.</summary>
+    internal static PacketShare OffShelf() => Shelf<PacketShare>.Take(ref t_shelf);
+
+    /// <summary>Nobody uses it any more.</summary>
+    internal static void ToShelf(PacketShare item) => Shelf<PacketShare>.Give(ref t_shelf, item);
+
     private int _count;
 
     PacketShare? IShelved<PacketShare>.Next { get; set; }
@@ -24,7 +33,7 @@ internal sealed class PacketShare : IShelved<PacketShare>
     /// <summary>A fresh one, named by one part.</summary>
     internal static PacketShare Take()
     {
-        PacketShare share = Shelf<PacketShare>.Take();
+        PacketShare share = OffShelf();
         share._count = 1;
         return share;
     }
@@ -38,7 +47,7 @@ internal sealed class PacketShare : IShelved<PacketShare>
         // Happens before: full fence; what this part's packet read comes before another finds itself alone.
         if (Atomic.Add(ref _count, -1) == 0)
         {
-            Shelf<PacketShare>.Give(this);
+            ToShelf(this);
         }
     }
 }

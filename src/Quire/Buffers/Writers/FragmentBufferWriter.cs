@@ -121,7 +121,7 @@ public sealed class FragmentBufferWriter : IBufferWriter<byte>, IDisposable
             FinishPiece(keepsChunk: _size - _end >= SmallestGiven, new CallSite(file, line, member));
         }
 
-        SequenceBody message = Shelf<SequenceBody>.Take();
+        SequenceBody message = SequenceBody.OffShelf();
         message.First = _pieces.First;
         message.Last = _pieces.Last;
         message.Length = _pieces.Length;

@@ -4,6 +4,15 @@ namespace Quire;
 /// <remarks>Equations: segments hang together from <see cref="First"/> to <see cref="Last"/>, <see cref="Count"/> of them, with running indexes from 0; <see cref="Length"/> is the sum of theirs.</remarks>
 internal sealed class SequenceBody : IShelved<SequenceBody>
 {
+    [ThreadStatic]
+    private static Shelf<SequenceBody>? t_shelf;
+
+    /// <summary>One to be used, as it was left.</summary>
+    internal static SequenceBody OffShelf() => Shelf<SequenceBody>.Take(ref t_shelf);
+
+    /// <summary>Nobody uses it any more.</summary>
+    internal static void ToShelf(SequenceBody item) => Shelf<SequenceBody>.Give(ref t_shelf, item);
+
     internal SequenceSegment? First;
     internal SequenceSegment? Last;
     internal long Length;

@@ -5,6 +5,15 @@ namespace Quire;
 /// <summary>One piece of a <see cref="SharedSequence"/>: bytes of a page, and the owner of the reference that keeps them.</summary>
 internal sealed class SequenceSegment : ReadOnlySequenceSegment<byte>, IShelved<SequenceSegment>
 {
+    [ThreadStatic]
+    private static Shelf<SequenceSegment>? t_shelf;
+
+    /// <summary>One to be used, as it was left.</summary>
+    internal static SequenceSegment OffShelf() => Shelf<SequenceSegment>.Take(ref t_shelf);
+
+    /// <summary>Nobody uses it any more.</summary>
+    internal static void ToShelf(SequenceSegment item) => Shelf<SequenceSegment>.Give(ref t_shelf, item);
+
     private PageMemory? _owner;
 
     /// <summary>Where the piece begins in its owner's bytes.</summary>
@@ -23,7 +32,7 @@ internal sealed class SequenceSegment : ReadOnlySequenceSegment<byte>, IShelved<
     internal static SequenceSegment Take(PageMemory owner, int start, int length, PacketShare? share = null)
     {
         // While the ledger is on no object is used twice: a sequence that outlived its dispose then meets its own owners, which say so.
-        SequenceSegment segment = Tracking.Active ? new SequenceSegment() : Shelf<SequenceSegment>.Take();
+        SequenceSegment segment = Tracking.Active ? new SequenceSegment() : OffShelf();
         segment._owner = owner;
         segment._start = start;
         segment._share = share;
@@ -65,7 +74,7 @@ internal sealed class SequenceSegment : ReadOnlySequenceSegment<byte>, IShelved<
         {
             Memory = default;
             Next = null;
-            Shelf<SequenceSegment>.Give(this);
+            ToShelf(this);
         }
 
         share?.Drop();

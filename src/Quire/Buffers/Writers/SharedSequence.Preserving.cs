@@ -31,7 +31,7 @@ public readonly partial struct SharedSequence
         }
 
         CallSite site = new(file, line, member);
-        SequenceBody body = Shelf<SequenceBody>.Take();
+        SequenceBody body = SequenceBody.OffShelf();
         try
         {
             foreach (ReadOnlyMemory<byte> piece in source)
@@ -55,7 +55,7 @@ public readonly partial struct SharedSequence
         catch
         {
             body.FreeAll(site);
-            Shelf<SequenceBody>.Give(body);
+            SequenceBody.ToShelf(body);
             throw;
         }
 

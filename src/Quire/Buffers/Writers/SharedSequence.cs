@@ -88,7 +88,7 @@ public readonly partial struct SharedSequence : IEquatable<SharedSequence>, IDis
             segment = segment.Following!;
         }
 
-        SequenceBody slice = Shelf<SequenceBody>.Take();
+        SequenceBody slice = SequenceBody.OffShelf();
         try
         {
             while (length > 0)
@@ -103,7 +103,7 @@ public readonly partial struct SharedSequence : IEquatable<SharedSequence>, IDis
         catch
         {
             slice.FreeAll(site);
-            Shelf<SequenceBody>.Give(slice);
+            SequenceBody.ToShelf(slice);
             throw;
         }
 
@@ -194,7 +194,7 @@ public readonly partial struct SharedSequence : IEquatable<SharedSequence>, IDis
         }
         finally
         {
-            Shelf<SequenceBody>.Give(body);
+            SequenceBody.ToShelf(body);
         }
     }
 
