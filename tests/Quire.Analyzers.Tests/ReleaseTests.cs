@@ -85,7 +85,6 @@ public sealed class ReleaseTests
     [InlineData("PageFragment a = cache.Allocate(1); FragmentLease lease = a.Lease(); lease.Dispose(); {|QUIRE005:a.Free()|};")]
     [InlineData("FragmentLease lease = cache.Allocate(1).Lease(); PageFragment a = lease.Fragment; a.Free(); {|QUIRE005:lease.Dispose()|};")]
     [InlineData("MovablePage m = MovablePage.Allocate(allocator); MovablePage o = m; m.Free(); {|QUIRE005:o.Free()|};")]
-    [InlineData("PageFragment a = cache.Allocate(1); PageFragment b = flag ? a : default; a.Free(); if (flag) { {|QUIRE005:b.Free()|}; }")]
     [InlineData("PageFragment a = cache.Allocate(1); PageFragment b; b = a; PageFragment c = b; a.Free(); {|QUIRE005:c.Free()|};")]
     [InlineData("foreach (PageFragment f in new List<PageFragment>()) { PageFragment g = f; f.Free(); {|QUIRE005:g.Free()|}; }")]
     [InlineData("ContiguousRange r = area.Allocate(4); ContiguousRange s = r; area.Release(r); {|QUIRE005:area.Release(s)|};")]

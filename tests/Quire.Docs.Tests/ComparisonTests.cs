@@ -46,7 +46,7 @@ public sealed partial class ComparisonTests
     private static bool IsTest(string name, string path)
     {
         string file = Path.GetFullPath(Path.Combine(Repository.Root, "docs", path));
-        return File.Exists(file) && Regex.IsMatch(File.ReadAllText(file), $@"\[(Fact|Theory)[^\n]*\]\s[^;]*? {Regex.Escape(name)}\(", RegexOptions.CultureInvariant);
+        return File.Exists(file) && Regex.IsMatch(File.ReadAllText(file), $@"^    public [^\n]* {Regex.Escape(name)}\(", RegexOptions.Multiline | RegexOptions.CultureInvariant);
     }
 
     private static string Line(string text, string begin) => text.Split('\n').Single(line => line.StartsWith(begin, StringComparison.Ordinal));

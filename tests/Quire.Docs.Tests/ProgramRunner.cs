@@ -12,10 +12,17 @@ internal sealed class ProgramRunner : IDisposable
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(30);
 
-    /// <summary>What a project of the web SDK has by itself; a superset of the console's.</summary>
+    /// <summary>What a new console project has by itself.</summary>
     private const string Usings = """
         global using System; global using System.IO; global using System.Linq; global using System.Collections.Generic;
         global using System.Threading; global using System.Threading.Tasks; global using System.Net.Http;
+        """;
+
+    /// <summary>What a project of the web SDK has besides.</summary>
+    private const string WebUsings = """
+        global using Microsoft.AspNetCore.Builder; global using Microsoft.AspNetCore.Hosting; global using Microsoft.AspNetCore.Http; global using Microsoft.AspNetCore.Routing;
+        global using Microsoft.Extensions.Configuration; global using Microsoft.Extensions.DependencyInjection; global using Microsoft.Extensions.Hosting; global using Microsoft.Extensions.Logging;
+        global using System.Net.Http.Json;
         """;
 
     private const string RuntimeConfig = """
@@ -27,6 +34,9 @@ internal sealed class ProgramRunner : IDisposable
         .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(static path => MetadataReference.CreateFromFile(path)),
     ]);
 
+    /// <summary>What the SDK never shows: a library built for an older framework.</summary>
+    private static readonly Dictionary<string, ReportDiagnostic> s_silent = new() { ["CS1701"] = ReportDiagnostic.Suppress, ["CS1702"] = ReportDiagnostic.Suppress };
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("quire-docs-");
 
     /// <summary>The errors of the compiler; none where it compiles. Warnings are errors here: nobody copies code from a page to see warnings.</summary>
@@ -36,11 +46,12 @@ internal sealed class ProgramRunner : IDisposable
         CSharpCompilation compilation = CSharpCompilation.Create(
             "Program",
             [
-                CSharpSyntaxTree.ParseText(Usings, parse),
+                CSharpSyntaxTree.ParseText(program.Code.Contains("WebApplication", StringComparison.Ordinal) ? Usings + WebUsings : Usings, parse),
                 CSharpSyntaxTree.ParseText(SourceText.From(program.Code, Encoding.UTF8), parse, path: "Program.cs"),
             ],
             s_references.Value,
-            new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable, allowUnsafe: true, optimizationLevel: OptimizationLevel.Release));
+            new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable, allowUnsafe: true, optimizationLevel: OptimizationLevel.Release,
+                specificDiagnosticOptions: s_silent));
         EmitResult result = compilation.Emit(image, options: new EmitOptions(debugInformationFormat: DebugInformationFormat.Embedded));
         return [.. result.Diagnostics.Where(static diagnostic => diagnostic.Severity is DiagnosticSeverity.Error or DiagnosticSeverity.Warning)];
     }

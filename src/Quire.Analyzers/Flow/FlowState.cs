@@ -73,6 +73,21 @@ internal sealed class FlowState : IEquatable<FlowState>
         return false;
     }
 
+    /// <summary>A number for the reference's status and the locals that know it.</summary>
+    internal int Standing(int token)
+    {
+        int standing = (int)Token(token).Status;
+        for (int slot = 0; slot < _slots.Length; slot++)
+        {
+            if (_slots[slot].HasToken && _slots[slot].Token == token)
+            {
+                standing = (standing * 397) ^ ((slot * 16) + (int)_slots[slot].Kind + 16);
+            }
+        }
+
+        return standing;
+    }
+
     internal bool? Fact(int condition)
     {
         foreach (int fact in _facts)

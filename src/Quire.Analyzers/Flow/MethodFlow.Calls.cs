@@ -44,6 +44,12 @@ internal sealed partial class MethodFlow
         }
 
         Value argument = Arguments(state, method, invocation.Arguments, invocation);
+        if (given is not null && instance.Kind == ValueKind.Null)
+        {
+            // A part of nothing is nothing, or it throws.
+            return Value.Null;
+        }
+
         if (given is not null)
         {
             SiteOf(invocation.Syntax, "", given, method).From = instance.Releases ? instance.Token / 2 : -1;
@@ -234,8 +240,8 @@ internal sealed partial class MethodFlow
                 {
                     return now.Status switch
                     {
-                        Status.Owned => Value.Of(true),
-                        Status.Released => Value.Of(false),
+                        Status.Owned => Value.Of(true, token),
+                        Status.Released => Value.Of(false, token),
                         _ => Value.Unknown,
                     };
                 }
@@ -276,7 +282,7 @@ internal sealed partial class MethodFlow
                 }
             }
 
-            return Value.Of(false);
+            return Value.Of(false, SiteOf(call.Syntax, "", given, method).Number * 2);
         }
 
         TokenSite site = SiteOf(call.Syntax, "", given, method);
@@ -312,7 +318,7 @@ internal sealed partial class MethodFlow
             state.SetToken(token, new TokenState(Status.Escaped));
         }
 
-        return Value.Of(true);
+        return Value.Of(true, token);
     }
 
     private static ISymbol? Target(IOperation value) => value is IDeclarationExpressionOperation declaration ? Looks.Named(declaration.Expression) : Looks.Named(value);
@@ -324,9 +330,9 @@ internal sealed partial class MethodFlow
         bool isAbout = false;
         for (int slot = 0; slot < state.Slots; slot++)
         {
-            if (state[slot].Token == earlier)
+            if (state[slot].Token == earlier || (state[slot].Token == now && state[slot].IsBool))
             {
-                state[slot] = Value.Unknown;
+                state[slot] = state[slot].IsBool ? Value.Of(state[slot].Kind == ValueKind.True) : Value.Unknown;
             }
             else if (state[slot].Token == now)
             {
@@ -375,7 +381,7 @@ internal sealed partial class MethodFlow
             return;
         }
 
-        state.SetToken(token, new TokenState(Status.Released, isDoubtful: false, number));
+        state.SetToken(token, new TokenState(Status.Released, before.IsDoubtful, number));
     }
 
     private static IOperation Unwrapped(IOperation operation)

@@ -131,7 +131,7 @@ internal sealed partial class MethodFlow
                 return Compare(state, binary);
             case IUnaryOperation unary:
                 Value operand = Evaluate(state, unary.Operand);
-                return unary.OperatorKind == UnaryOperatorKind.Not && operand.IsBool ? Value.Of(operand.Kind == ValueKind.False) : Value.Unknown;
+                return unary.OperatorKind == UnaryOperatorKind.Not && operand.IsBool ? operand.Turned() : Value.Unknown;
             case IInterpolatedStringOperation or IInterpolationOperation or IInterpolatedStringTextOperation or INameOfOperation or ITypeOfOperation:
                 // Texts look.
                 foreach (IOperation child in operation.ChildOperations)
@@ -309,6 +309,11 @@ internal sealed partial class MethodFlow
                 state.SetToken(before.Token, new TokenState(Status.Escaped));
             }
         }
+
+        if (before.Token >= 0 && before.Token != value.Token)
+        {
+            Settle(state, before.Token);
+        }
     }
 
     private Value Change(FlowState state, IOperation operation)
@@ -376,7 +381,7 @@ internal sealed partial class MethodFlow
     private static Value IsNull(FlowState state, Value value) => value.Kind switch
     {
         ValueKind.Null => Value.Of(true),
-        ValueKind.Owner or ValueKind.Lease when state.Token(value.Token).Status is Status.Owned => Value.Of(false),
+        ValueKind.Owner or ValueKind.Lease when state.Token(value.Token).Status is Status.Owned => Value.Of(false, value.Token),
         ValueKind.True or ValueKind.False => Value.Of(false),
         _ => Value.Unknown,
     };
@@ -403,7 +408,7 @@ internal sealed partial class MethodFlow
                 break;
             case IDeclarationPatternOperation { DeclaredSymbol: { } declared }:
                 Store(state, declared, value);
-                answer = IsNull(state, value) is { IsBool: true } isNull ? Value.Of(isNull.Kind == ValueKind.False) : Value.Unknown;
+                answer = IsNull(state, value) is { IsBool: true } isNull ? isNull.Turned() : Value.Unknown;
                 break;
             case IRecursivePatternOperation recursive:
                 if (recursive.DeclaredSymbol is { } bound)
@@ -417,7 +422,7 @@ internal sealed partial class MethodFlow
                 break;
         }
 
-        return turned && answer.IsBool ? Value.Of(answer.Kind == ValueKind.False) : answer;
+        return turned && answer.IsBool ? answer.Turned() : answer;
     }
 
     private Value Compare(FlowState state, IBinaryOperation binary)
@@ -431,7 +436,7 @@ internal sealed partial class MethodFlow
                 : left.IsBool && right.IsBool ? Value.Of(left.Kind == right.Kind)
                 : left.Kind == ValueKind.Owner && left.Equals(right) ? Value.Of(true)
                 : Value.Unknown;
-            return answer.IsBool && !isEqual ? Value.Of(answer.Kind == ValueKind.False) : answer;
+            return answer.IsBool && !isEqual ? answer.Turned() : answer;
         }
 
         // p + 4 is an address in the same memory.

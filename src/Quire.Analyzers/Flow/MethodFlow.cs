@@ -9,10 +9,10 @@ namespace Quire.Analyzers.Flow;
 /// <remarks>
 /// <para>
 /// A path is a <see cref="FlowState"/>: states are not joined where branches meet, only made one where they are equal. So a reference that is
-/// released if a flag is set, and a flag that says whether it was taken, stay together. What the analysis can't tell apart by the
-/// values of bools, by null, and by conditions asked twice in the same words, it doubts: at a branch that it can't decide, a reference that stands
-/// differently on the paths that come in is doubtful from there on, if the branch decides on anything done to it (see
-/// <see cref="TokenState.IsDoubtful"/>). Of what is doubtful nothing is said. That is sound as long as both ways of each branch can run at all.
+/// released if a flag is set, and a flag that says whether it was taken, stay together. Some of these paths can't run, since conditions hang
+/// together in ways that are not seen here. So at each branch a reference that stands differently on the paths that come in is doubtful from there on, if the branch decides on
+/// anything done to it, and if the answer is not known from the reference itself (see <see cref="TokenState.IsDoubtful"/>). Of what is doubtful nothing is said. What is said holds
+/// as long as both ways of each branch can run at all; a test makes up methods and runs all their paths to hold this.
 /// </para>
 /// <para>
 /// Only paths without exceptions are followed, a catch block from the state at the start of its try. A method with too many paths is left alone.
@@ -34,8 +34,8 @@ internal sealed partial class MethodFlow
     private readonly List<ReleaseSite> _releases = [];
     private readonly Dictionary<SyntaxNode, int> _releaseNumbers = [];
 
-    /// <summary>Reference and branch: bits of the statuses that came in.</summary>
-    private readonly Dictionary<(int Token, int Block), int> _incoming = [];
+    /// <summary>Reference and branch: how the reference stood when a path first came there, and whether it stood otherwise on another.</summary>
+    private readonly Dictionary<(int Token, int Block), (int First, bool Varies)> _incoming = [];
     private HashSet<(int Token, int Block)> _varies = [];
     private Findings _findings = new();
     private int _steps;
@@ -62,7 +62,7 @@ internal sealed partial class MethodFlow
                 flow._steps = 0;
                 int sites = flow._sites.Count;
                 flow.RunOnce();
-                HashSet<(int Token, int Block)> varies = [.. flow._incoming.Where(static entry => (entry.Value & (entry.Value - 1)) != 0).Select(static entry => entry.Key)];
+                HashSet<(int Token, int Block)> varies = [.. flow._incoming.Where(static entry => entry.Value.Varies).Select(static entry => entry.Key)];
                 if (sites == flow._sites.Count && varies.SetEquals(flow._varies))
                 {
                     return flow._findings.All;
@@ -356,7 +356,7 @@ internal sealed partial class MethodFlow
     {
         for (int slot = 0; slot < state.Slots; slot++)
         {
-            if (state[slot].Token == token)
+            if (state[slot].HasToken && state[slot].Token == token)
             {
                 return;
             }
@@ -379,37 +379,54 @@ internal sealed partial class MethodFlow
     /// <summary>The state where a branch is answered so; null where that can't be.</summary>
     private FlowState? Assume(BasicBlock block, FlowState state, Value value, bool answer)
     {
-        if (value.IsBool)
-        {
-            return value.Kind == ValueKind.True == answer ? state.Copy() : null;
-        }
-
         bool isRemembered = _graph.Conditions.TryGet(block, out int condition, out bool isTurned);
-        if (isRemembered && state.Fact(condition) is { } known)
+        bool? known = value.IsBool ? value.Kind == ValueKind.True
+            : isRemembered && state.Fact(condition) is { } fact ? fact ^ isTurned
+            : null;
+        if (known is { } certain && certain != answer)
         {
-            return (known ^ isTurned) == answer ? state.Copy() : null;
+            return null;
         }
 
         FlowState next = state.Copy();
-        if (isRemembered)
+        if (known is null)
         {
-            next.AddFact(condition, answer ^ isTurned);
+            if (isRemembered)
+            {
+                next.AddFact(condition, answer ^ isTurned);
+            }
+
+            Refine(next, block.BranchValue, answer);
         }
 
-        Refine(next, block.BranchValue, answer);
-        Doubt(next, block);
+        if (block.BranchValue is not { ConstantValue.HasValue: true })
+        {
+            Doubt(next, block, value.IsBool ? value.Token : -1);
+        }
+
         return next;
     }
 
-    /// <summary>At a branch that can't be decided: notes how each reference came in, and doubts those that came in differently and on which it decides.</summary>
-    private void Doubt(FlowState state, BasicBlock block)
+    /// <summary>
+    /// At a branch: notes how each reference came in, and doubts those that came in differently and on which it decides. What is known of the answer is no help,
+    /// since a path with that knowledge may be none that runs; only of the reference that the answer itself tells of it holds on every path.
+    /// </summary>
+    private void Doubt(FlowState state, BasicBlock block, int told)
     {
         for (int token = 0; token < Math.Max(state.Tokens, _sites.Count * 2); token++)
         {
             TokenState now = state.Token(token);
-            int bit = 1 << (int)now.Status;
-            _incoming[(token, block.Ordinal)] = (_incoming.TryGetValue((token, block.Ordinal), out int bits) ? bits : 0) | bit;
-            if (now.Status is Status.Owned or Status.Released && !now.IsDoubtful && _varies.Contains((token, block.Ordinal)) && Decides(block, token))
+            int stands = state.Standing(token);
+            if (!_incoming.TryGetValue((token, block.Ordinal), out (int First, bool Varies) seen))
+            {
+                _incoming[(token, block.Ordinal)] = (stands, false);
+            }
+            else if (seen.First != stands)
+            {
+                _incoming[(token, block.Ordinal)] = (seen.First, true);
+            }
+
+            if (now.Status is Status.Owned or Status.Released && !now.IsDoubtful && token != told && _varies.Contains((token, block.Ordinal)) && Decides(block, token))
             {
                 state.SetToken(token, new TokenState(now.Status, isDoubtful: true, now.ReleasedBy));
             }

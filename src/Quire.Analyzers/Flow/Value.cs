@@ -45,7 +45,11 @@ internal readonly struct Value(ValueKind kind, int token = -1) : IEquatable<Valu
 
     internal bool HasToken => Kind >= ValueKind.Owner;
 
-    internal static Value Of(bool value) => new(value ? ValueKind.True : ValueKind.False);
+    /// <summary>A bool; the reference is the one that it tells of, if it does.</summary>
+    internal static Value Of(bool value, int token = -1) => new(value ? ValueKind.True : ValueKind.False, token);
+
+    /// <summary>The opposite, of the same reference.</summary>
+    internal Value Turned() => Of(Kind == ValueKind.False, Token);
 
     internal Value As(ValueKind kind) => new(kind, Token);
 

@@ -10,7 +10,7 @@ internal static partial class QuireLog
     [LoggerMessage(1, LogLevel.Warning, "Allocator '{Allocator}' is at its limit of {LimitBytes} bytes, {InUseBytes} of them in use: {RequestedBytes} bytes were refused ({Refused} refusals since the last message).\n{Holders}")]
     internal static partial void LimitReached(this ILogger log, string allocator, long limitBytes, long requestedBytes, long refused, long inUseBytes, string holders);
 
-    [LoggerMessage(2, LogLevel.Warning, "Allocator '{Allocator}' was disposed with {HeldBytes} bytes still held; its memory goes when they have come back. {Holders}")]
+    [LoggerMessage(2, LogLevel.Warning, "Allocator '{Allocator}' was disposed with {HeldBytes} bytes still held; its memory goes when they have come back.\n{Holders}")]
     internal static partial void HeldAtShutdown(this ILogger log, string allocator, long heldBytes, string holders);
 
     [LoggerMessage(3, LogLevel.Information, "Page memory '{Allocator}': limit {LimitBytes} bytes, {Provider}, ledger {Ledger}.")]

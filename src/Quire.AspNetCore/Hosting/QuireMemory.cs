@@ -37,8 +37,10 @@ internal sealed class QuireMemory : IDisposable
     internal LimitLog LimitLog { get; }
 
     /// <summary>The pool of a name, made when it is first asked for.</summary>
-    internal QuireMemoryPool Pool(string name) =>
-        _pools.GetOrAdd(name, static (name, allocator) => new QuireMemoryPool(new QuireMemoryPoolOptions { Name = name, Allocator = allocator }), Allocator);
+    /// <param name="name">The name.</param>
+    /// <param name="plain">Whether its memory is that of its arrays, see <see cref="QuireMemoryPoolOptions.PlainArrays"/>.</param>
+    internal QuireMemoryPool Pool(string name, bool plain = false) =>
+        _pools.GetOrAdd(name, _ => new QuireMemoryPool(new QuireMemoryPoolOptions { Name = name, Allocator = Allocator, PlainArrays = plain }));
 
     public void Dispose()
     {
@@ -55,7 +57,9 @@ internal sealed class QuireMemory : IDisposable
     {
         if (!SpinWait.SpinUntil(() => Allocator.DisposeWhenFree(), s_patience))
         {
-            _log.HeldAtShutdown(Allocator.Name, held.HeldBytes, held.Message);
+            string holders = held.Holders.Count != 0 ? new HolderTable(held.Holders).ToString().TrimEnd()
+                : "Nobody is on record: keep the ledger on (Quire:Tracking, or Holders.Track) to have the holders named.";
+            _log.HeldAtShutdown(Allocator.Name, held.HeldBytes, holders);
         }
     }
 }

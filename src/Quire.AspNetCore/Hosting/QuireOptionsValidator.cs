@@ -32,8 +32,9 @@ internal sealed class QuireOptionsValidator : IValidateOptions<QuireOptions>
         }
         else
         {
-            Expect(health.DegradedAt is > 0 and <= 1, $"{nameof(options.Health)}:{nameof(health.DegradedAt)}", health.DegradedAt, "a share of the limit, above 0 and at most 1");
-            Expect(health.UnhealthyAt <= 1 && health.UnhealthyAt >= health.DegradedAt, $"{nameof(options.Health)}:{nameof(health.UnhealthyAt)}", health.UnhealthyAt, $"a share of the limit, from {nameof(health.DegradedAt)} ({health.DegradedAt}) to 1");
+            bool isShare = health.DegradedAt is > 0 and <= 1;
+            Expect(isShare, $"{nameof(options.Health)}:{nameof(health.DegradedAt)}", health.DegradedAt, "a share of the limit, above 0 and at most 1");
+            Expect(health.UnhealthyAt is > 0 and <= 1 && (!isShare || health.UnhealthyAt >= health.DegradedAt), $"{nameof(options.Health)}:{nameof(health.UnhealthyAt)}", health.UnhealthyAt, $"a share of the limit, from {nameof(health.DegradedAt)} ({health.DegradedAt}) to 1");
             Expect(health.LongHold > TimeSpan.Zero || health.LongHold == Timeout.InfiniteTimeSpan, $"{nameof(options.Health)}:{nameof(health.LongHold)}", health.LongHold, "above 0, or -00:00:00.001 for never");
         }
 

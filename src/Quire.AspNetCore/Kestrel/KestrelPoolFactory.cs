@@ -10,5 +10,5 @@ internal sealed class KestrelPoolFactory([FromKeyedServices(QuireMemory.Kestrel)
     internal QuireMemory Memory => memory;
 
     public MemoryPool<byte> Create(MemoryPoolOptions? options = null) =>
-        new LentMemoryPool(memory.Pool(string.IsNullOrEmpty(options?.Owner) ? memory.Options.Name : options.Owner));
+        new LentMemoryPool(memory.Pool(string.IsNullOrEmpty(options?.Owner) ? memory.Options.Name : options.Owner, plain: true));
 }

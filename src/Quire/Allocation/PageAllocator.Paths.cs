@@ -11,7 +11,12 @@ public sealed unsafe partial class PageAllocator
     private readonly List<Action<bool>> _reclaimers = [];
 
     /// <summary>Takes a page for the library's own use, with count 1; the caller records its holder. Null with the reason where there is none.</summary>
-    internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure, uint origin = 0)
+    /// <param name="order">0 to 10.</param>
+    /// <param name="type">What it is taken as.</param>
+    /// <param name="failure">Why there is none.</param>
+    /// <param name="origin">Who asks, for events.</param>
+    /// <param name="isRetry">The request was refused before, and told of: a refusal is no news.</param>
+    internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure, uint origin = 0, bool isRetry = false)
     {
         ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
         PageDescriptor* head = TakeOrGrow(order, type, out failure, origin);
@@ -33,7 +38,7 @@ public sealed unsafe partial class PageAllocator
             failure = AllocationFailure.Fragmented;
         }
 
-        if (head == null && failure == AllocationFailure.LimitReached)
+        if (head == null && failure == AllocationFailure.LimitReached && !isRetry)
         {
             NotifyLimit((long)PageMap.FrameSize << order);
         }

@@ -17,7 +17,8 @@ public sealed unsafe partial class PageAllocator
     /// Who holds pages of this allocator, as a table: the recorded holders, and how many references there are that nobody recorded.
     /// </summary>
     /// <remarks>
-    /// Pages come and go meanwhile: each record is true of one moment of the call, and a reference counts as untracked only if it was found without a record twice.
+    /// Pages come and go meanwhile: each record is true of one moment of the call, and a reference counts as untracked only if it was found without a record twice
+    /// (one that a thread is in the midst of taking may be).
     /// Cost: two passes over the ledger and the descriptors, 64 bytes a frame that is online. Safe on any thread.
     /// </remarks>
     public HolderTable GetHolders()

@@ -195,10 +195,16 @@ public sealed unsafe partial class PageAllocator : IDisposable, IPageOwner
         FreeSlow(page, temperature, file, line, member);
     }
 
-    /// <summary>The same for the library's own use, while no operation is told: the identity was just compared, and the thread's magazine is at hand.</summary>
+    /// <summary>The same for the library's own use: the identity was just compared, and the thread's magazine is at hand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Free(PageDescriptor* head, ulong identity, MagazineBlock* magazine)
     {
+        if (Tracking.Counting)
+        {
+            FreeSlow(new Page(identity), PageTemperature.Hot, "", 0, "");
+            return;
+        }
+
         bool plain = head->Summary == PageDescriptor.PlainInUse && magazine != null && magazine->Owner == _id;
         if (PageRef.DecAndTest(head))
         {

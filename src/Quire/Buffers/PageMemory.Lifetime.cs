@@ -81,9 +81,18 @@ public sealed unsafe partial class PageMemory
         PageDescriptor* head = PageMap.DescriptorOf(identity);
         PoolThread? thread = PoolThread.t_current;
         QuireMemoryPool? pool = _pool;
-        if (head->Identity != identity || thread is null || pool is null || Tracking.Active)
+        if (head->Identity != identity || thread is null || Tracking.Active)
         {
             EndSlow(operation, file, line, member);
+            return;
+        }
+
+        if (pool is null)
+        {
+            PageFragment fragment = new(identity, _word);
+            _identity = 0;
+            thread.Keep(this);
+            fragment.Free(file, line, member);
             return;
         }
 
@@ -95,7 +104,10 @@ public sealed unsafe partial class PageMemory
         thread.Keep(this);
         if (kind == OwnerKind.Page)
         {
-            pool.Allocator.Free(head, identity, share.Magazine);
+            if (head->Order == 0 || !pool.TryShelve(head))
+            {
+                pool.Allocator.Free(head, identity, share.Magazine);
+            }
         }
         else if (share.Fragments is not { } cache || !cache.TryGiveBack(identity))
         {

@@ -62,7 +62,9 @@ public sealed unsafe partial class PageMemory : MemoryManager<byte>, IMemoryOwne
         get
         {
             ThrowIfStale("Memory");
-            return CreateMemory(_length);
+            return _pool is { IsPlain: true } && !IsTracked && PageArrays.TryGet(PageIdentity.Frame(_identity), _address, _length, out ArraySegment<byte> plain)
+                ? MemoryMarshal.CreateFromPinnedArray(plain.Array, plain.Offset, plain.Count)
+                : CreateMemory(_length);
         }
     }
 

@@ -70,6 +70,7 @@ public sealed unsafe partial class QuireMemoryPool
             }
 
             _stripes?.Drain();
+            _shelf?.Drain();
             if (_ownsAllocator)
             {
                 Allocator.Dispose();
@@ -83,6 +84,7 @@ public sealed unsafe partial class QuireMemoryPool
 
         _ended = true;
         _stripes?.Close();
+        _shelf?.Close();
         PoolThreads.Depart(this);
     }
 

@@ -18,7 +18,7 @@ public sealed unsafe partial class QuireMemoryPool
             Returns = sum.Returns,
             RentedBytes = sum.Bytes,
             Pins = sum.Pins,
-            Waiters = Volatile.Read(ref _waiters),
+            Waiters = Queued,
             FreeOwners = PoolThreads.FreeOwners,
         };
     }
@@ -38,7 +38,7 @@ public sealed unsafe partial class QuireMemoryPool
             pool.Allocator.DecommittedEver,
             sum.Taken,
             sum.Bytes,
-            Volatile.Read(ref pool._waiters));
+            pool.Queued);
     });
 
     /// <summary>A slice or a pin was taken of an owner of this pool.</summary>
@@ -70,8 +70,8 @@ public sealed unsafe partial class QuireMemoryPool
             share.Given += length;
         }
 
-        // After the memory: see Pump.
-        if (Volatile.Read(ref _waiters) != 0)
+        // After the memory: see WaiterSignal.
+        if (_signal.AnyWaits)
         {
             Pump();
         }
@@ -85,11 +85,13 @@ public sealed unsafe partial class QuireMemoryPool
         Invariant.Holds(sum.Rents >= sum.Returns, "a pool has {0} returns, more than rents", (ulong)sum.Returns);
         Invariant.Holds(sum.Bytes >= 0 && (sum.Rents != sum.Returns || sum.Bytes == 0), "a pool's rented bytes, {0}, do not fit its owners", (ulong)sum.Bytes);
         Invariant.Holds(sum.Pins >= 0, "a pool has more pins ended than made, by {0}", (ulong)-sum.Pins);
-        Invariant.Holds(Volatile.Read(ref _waiters) == Queued, "a pool's count of waiters, {0}, is not that of its queue", (ulong)Volatile.Read(ref _waiters));
+        Invariant.Holds(_signal.Waiters == Queued, "a pool's count of waiters, {0}, is not that of its queue", (ulong)_signal.Waiters);
         _stripes?.Verify();
+        _shelf?.Verify();
         if (sum.Rents == sum.Returns && sum.Pins == 0 && _ownsAllocator)
         {
             _stripes?.Drain();
+            _shelf?.Drain();
             Invariant.Holds(Allocator.GetStatistics().InUseFrames == 0, "{0} frames are in use of a pool that has no owner out", (ulong)Allocator.GetStatistics().InUseFrames);
         }
 

@@ -9,10 +9,8 @@ namespace Quire;
 /// <see cref="TryRent"/> do not queue: they take what there is, or fail at once.
 /// </para>
 /// <para>
-/// <b>No wake-up is lost.</b> Whoever disposes an owner first makes its memory free and then reads <see cref="_waiters"/>, without a fence. Whoever waits first raises <see cref="_waiters"/>, then makes every thread pass a full
-/// fence (<c>membarrier</c>), and then tries. So if the disposer's read came before its fence, the memory was there for the try that followed; if it came after, it sees the waiter and tries for it.
-/// What neither finds at that moment (a batch between two lists, a page that its freer has in its hands), and what is freed past this pool by others on the same allocator, is found by a look every
-/// <see cref="PollMilliseconds"/> ms, for as long as somebody waits.
+/// No wake-up is lost: see <see cref="WaiterSignal"/>. What neither a freer nor a waiter finds at that moment (a batch between two lists, a page that its freer has in its hands), and what is freed past this
+/// pool by others on the same allocator, is found by a look every <see cref="PollMilliseconds"/> ms, for as long as somebody waits.
 /// </para>
 /// </remarks>
 public sealed unsafe partial class QuireMemoryPool
@@ -23,8 +21,7 @@ public sealed unsafe partial class QuireMemoryPool
     internal TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(PollMilliseconds);
 
     private readonly LinkedList<Waiter> _queue = new();
-    private int _waiters;
-    private int _pumps;
+    private WaiterSignal _signal;
     private Timer? _poll;
 
     private int Queued
@@ -56,7 +53,7 @@ public sealed unsafe partial class QuireMemoryPool
             return ValueTask.FromCanceled<PageMemory>(cancellationToken);
         }
 
-        if (Volatile.Read(ref _waiters) == 0)
+        if (!_signal.AnyWaits)
         {
             PageMemory? memory = TryRentHot(size);
             if (memory is not null)
@@ -99,7 +96,6 @@ public sealed unsafe partial class QuireMemoryPool
             if (!waiter.Task.IsCompleted)
             {
                 waiter.Node = _queue.AddLast(waiter);
-                Atomic.Add(ref _waiters, 1);
                 _poll ??= new Timer(static pool => ((QuireMemoryPool)pool!).Pump(), this, Timeout.Infinite, Timeout.Infinite);
                 if (_queue.Count == 1)
                 {
@@ -112,9 +108,11 @@ public sealed unsafe partial class QuireMemoryPool
         {
             waiter.Registration.Unregister();
         }
-        else
+
+        if (waiter.Node is not null)
         {
-            Atomic.FenceEveryThread();
+            // Counted when it stands there, and after it has left perhaps: the count may lag behind the queue, and comes right.
+            _signal.Join();
             Pump();
         }
 
@@ -124,20 +122,16 @@ public sealed unsafe partial class QuireMemoryPool
     /// <summary>Serves the waiters as far as there is memory. One thread at a time; a call that comes meanwhile makes that thread look once more.</summary>
     private void Pump()
     {
-        // Happens before: full fence. A request that finds 0 works itself. One that does not is counted, and the worker's exchange below fails for it, so what the requester
-        // had freed is there when the worker looks again.
-        if (Atomic.Add(ref _pumps, 1) != 1)
+        if (_signal.TryBegin())
         {
-            return;
+            int seen;
+            do
+            {
+                seen = _signal.Requests;
+                Serve();
+            }
+            while (!_signal.TryEnd(seen));
         }
-
-        int seen;
-        do
-        {
-            seen = Atomic.LoadAcquire(ref _pumps);
-            Serve();
-        }
-        while (Atomic.CompareExchange(ref _pumps, 0, seen) != seen);
     }
 
     private void Serve()
@@ -202,7 +196,7 @@ public sealed unsafe partial class QuireMemoryPool
             if (waiter.Node is { List: not null } node)
             {
                 _queue.Remove(node);
-                Atomic.Add(ref _waiters, -1);
+                _signal.Leave();
                 if (_queue.Count == 0)
                 {
                     _poll!.Change(Timeout.Infinite, Timeout.Infinite);
@@ -216,14 +210,14 @@ public sealed unsafe partial class QuireMemoryPool
     {
         if (!Tracking.Active || waiter.Scope == Ledger.CurrentScope)
         {
-            return TryRentSlow(waiter.Size, out failure, waiter.Site);
+            return TryRentSlow(waiter.Size, out failure, waiter.Site, isRetry: true);
         }
 
         int mine = Ledger.CurrentScope;
         Ledger.CurrentScope = waiter.Scope;
         try
         {
-            return TryRentSlow(waiter.Size, out failure, waiter.Site);
+            return TryRentSlow(waiter.Size, out failure, waiter.Site, isRetry: true);
         }
         finally
         {

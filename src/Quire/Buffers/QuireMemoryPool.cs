@@ -28,6 +28,8 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
     /// <summary>The largest rent that shares a page with others: half a page of order 0, 2,048 bytes.</summary>
     public const int LargestFragment = Page.FrameSize / 2;
 
+    private const int LargestShelved = PageMap.FrameSize << PageShelf.MostOrder;
+
     internal const int LargestBuffer = PageMap.FrameSize << Page.MaxOrder;
 
     private readonly int _defaultSize;
@@ -35,6 +37,9 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
     /// <summary>Null where the threads' own caches serve: on <see cref="PageAllocator.Shared"/>.</summary>
     private readonly FragmentStripes? _stripes;
+
+    /// <summary>Null where memory is cleared when it is freed.</summary>
+    private readonly PageShelf? _shelf;
     private bool _closed;
 
     /// <summary>Makes a pool; no memory is taken before the first rent.</summary>
@@ -47,8 +52,10 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         Name = options.Name;
         _defaultSize = options.DefaultBufferSize;
         _ownsAllocator = options.Allocator is null;
+        IsPlain = options.PlainArrays;
         Allocator = options.MakeAllocator();
         _stripes = ReferenceEquals(Allocator, PageAllocator.Shared) ? null : new FragmentStripes(Allocator);
+        _shelf = Allocator.Options.ZeroOnFree ? null : new PageShelf(Allocator);
         (Slot, Id) = PoolThreads.Enroll(this);
         TracingHooks.Pools ??= Metrics;
         TracingNotices.PoolCreated(Name, Allocator.Name, Allocator.LimitBytes);
@@ -65,6 +72,9 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
     /// <summary>The largest rent: 4 MiB.</summary>
     public override int MaxBufferSize => LargestBuffer;
+
+    /// <summary>Whether <see cref="PageMemory.Memory"/> is that of the array, while the ledger is off.</summary>
+    internal bool IsPlain { get; }
 
     /// <summary>The place of this pool's counts in each thread.</summary>
     internal uint Slot { get; }
@@ -122,6 +132,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         size = size == -1 ? _defaultSize : size;
         return (uint)(size - LargestFragment - 1) < PageMap.FrameSize - LargestFragment ? TryRentPage(thread, size)
             : (uint)(size - 1) < LargestFragment ? TryRentFragment(thread, size)
+            : (uint)(size - PageMap.FrameSize - 1) < LargestShelved - PageMap.FrameSize ? TryRentBlock(thread, size)
             : null;
     }
 
@@ -135,6 +146,37 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         if (!Volatile.Read(ref _closed))
         {
             PageDescriptor* head = Allocator.TryTakeHot(share.Magazine);
+            if (head != null)
+            {
+                PageMemory memory = thread.Take();
+                memory.Start(head->Identity, 0, head->Address, size, PageMemory.OwnerKind.Page, this);
+                share.Taken += size;
+                return memory;
+            }
+        }
+
+        share.Rents--;
+        return null;
+    }
+
+    /// <summary>Keeps a page of many frames whose last reference the caller drops by this. False, with nothing changed, where it is not to be kept.</summary>
+    internal bool TryShelve(PageDescriptor* head) => _shelf is { } shelf && !Volatile.Read(ref _closed) && shelf.TryKeep(head);
+
+    /// <summary>A page of order 1 to 4 from the shelf.</summary>
+    private PageMemory? TryRentBlock(PoolThread thread, int size)
+    {
+        if (_shelf is not { } shelf)
+        {
+            return null;
+        }
+
+        PoolShare share = thread.ShareOf(this);
+
+        // Happens before: as above.
+        Volatile.Write(ref share.Rents, share.Rents + 1);
+        if (!Volatile.Read(ref _closed))
+        {
+            PageDescriptor* head = shelf.TryTake(BitOperations.Log2((uint)(size - 1) >> PageMap.FrameShift) + 1);
             if (head != null)
             {
                 PageMemory memory = thread.Take();
@@ -203,7 +245,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageMemory? TryRentSlow(int size, out AllocationFailure failure, CallSite site)
+    private PageMemory? TryRentSlow(int size, out AllocationFailure failure, CallSite site, bool isRetry = false)
     {
         size = size == -1 ? _defaultSize : size;
         if ((uint)size > LargestBuffer)
@@ -221,7 +263,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         {
             // Happens before: as in the hot way.
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed), this);
-            memory = Take(share, size, out failure, site);
+            memory = Take(share, size, out failure, site, isRetry);
         }
         finally
         {
@@ -235,11 +277,34 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         return memory;
     }
 
-    private PageMemory? Take(PoolShare share, int size, out AllocationFailure failure, CallSite site)
+    /// <summary>Whether a fragment can be had, without telling anybody that it can't: there is room in a current page, or a page for a new one.</summary>
+    private bool CanHaveFragment(int size, out AllocationFailure failure)
+    {
+        failure = AllocationFailure.None;
+        if (_stripes?.HasRoom(size) ?? PageFragmentCache.t_current?.HasRoom(size) ?? false)
+        {
+            return true;
+        }
+
+        PageDescriptor* probe = Allocator.TakePage(0, MigrateType.Unmovable, out failure, isRetry: true);
+        if (probe != null)
+        {
+            new Page(probe->Identity).Put();
+        }
+
+        return probe != null;
+    }
+
+    private PageMemory? Take(PoolShare share, int size, out AllocationFailure failure, CallSite site, bool isRetry)
     {
         if (size <= LargestFragment)
         {
             int bytes = Math.Max(1, size);
+            if (isRetry && !CanHaveFragment(bytes, out failure))
+            {
+                return null;
+            }
+
             PageFragment fragment;
             bool took = _stripes is { } stripes
                 ? stripes.TryTake(share, bytes, out fragment, out failure, site)
@@ -260,7 +325,7 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
 
         uint frames = (uint)(Math.Max(1, size) + PageMap.FrameSize - 1) >> PageMap.FrameShift;
         uint origin = Tracking.Active ? Origin.Here(site) : 0;
-        PageDescriptor* head = Allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2(frames)), MigrateType.Unmovable, out failure, origin);
+        PageDescriptor* head = Allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2(frames)), MigrateType.Unmovable, out failure, origin, isRetry);
         if (head == null)
         {
             return null;

@@ -27,6 +27,12 @@ public sealed class QuireMemoryPoolOptions
     /// <inheritdoc cref="PageAllocatorOptions.KeepBytes"/>
     public long KeepBytes { get; init; } = 1 << 20;
 
+    /// <summary>
+    /// Over pinned arrays, makes <see cref="PageMemory.Memory"/> the memory of the array itself, for users that take very many spans of it, as a web server does: a span then costs half. Such memory is as
+    /// that of <see cref="System.Buffers.ArrayPool{T}"/>: its use after the dispose is not found, its pin takes no reference, and it does not lead back to its owner. While the ledger is on nothing changes.
+    /// </summary>
+    public bool PlainArrays { get; init; }
+
     /// <summary>Bytes that a rent without a size gets: 1 to 4 MiB; one page of 4,096 bytes unless said otherwise.</summary>
     public int DefaultBufferSize { get; init; } = Page.FrameSize;
 

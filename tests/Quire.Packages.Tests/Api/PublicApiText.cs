@@ -49,7 +49,7 @@ internal static partial class PublicApiText
         memberOptions: SymbolDisplayMemberOptions.IncludeContainingType,
         genericsOptions: SymbolDisplayGenericsOptions.IncludeTypeParameters,
         parameterOptions: SymbolDisplayParameterOptions.IncludeType | SymbolDisplayParameterOptions.IncludeName | SymbolDisplayParameterOptions.IncludeModifiers
-            | SymbolDisplayParameterOptions.IncludeDefaultValue | SymbolDisplayParameterOptions.IncludeExtensionThis,
+            | SymbolDisplayParameterOptions.IncludeDefaultValue,
         miscellaneousOptions: Words);
 
     /// <summary>The text of one assembly, lines ended by a line feed.</summary>
@@ -196,6 +196,7 @@ internal static partial class PublicApiText
         for (int i = 0; i < parameters.Length; i++)
         {
             text.Append(i > 0 ? ", " : "");
+            text.Append(i == 0 && parameters[i].ContainingSymbol is IMethodSymbol { IsExtensionMethod: true } ? "this " : "");
             AppendAttributes(text, parameters[i].GetAttributes(), "", " ");
             text.Append(parameters[i].ToDisplayString(s_parameter));
         }

@@ -56,8 +56,13 @@ public sealed class PoolEndTests
             QuireMemoryPool pool = new(new QuireMemoryPoolOptions { Name = $"pool {i}", Allocator = allocator });
             pool.Rent(100).Dispose();
             pool.Rent(4096).Dispose();
+            pool.Rent(10_000).Dispose();
             pool.End();
             Assert.Equal(0, allocator.GetStatistics().InUseFrames);
+            foreach (int size in (int[])[100, 4096, 10_000, 100_000])
+            {
+                Assert.Throws<ObjectDisposedException>(() => pool.Rent(size));
+            }
         }
 
         allocator.Trim();
@@ -124,9 +129,13 @@ public sealed class PoolEndTests
         Func<bool> goOn = Trial.For(2000);
         int ended = 0;
         int refused = 0;
-        while (goOn())
+        using PageAllocator given = Trial.Allocator();
+        for (int round = 0; goOn(); round++)
         {
-            QuireMemoryPool pool = PoolTrial.Pool();
+            // On an allocator that lives on nothing but the pool's own mark refuses a rent.
+            bool own = round % 2 == 0;
+            QuireMemoryPool pool = own ? PoolTrial.Pool() : new QuireMemoryPool(new QuireMemoryPoolOptions { Allocator = given });
+            bool isOver = false;
             int delay = random.Next(3000);
             Trial.OnThreads(3, number =>
             {
@@ -138,6 +147,7 @@ public sealed class PoolEndTests
                         try
                         {
                             pool.Dispose();
+                            Volatile.Write(ref isOver, true);
                             ended++;
                             return;
                         }
@@ -152,7 +162,9 @@ public sealed class PoolEndTests
                 {
                     for (int i = 0; i < 100_000; i++)
                     {
-                        PageMemory owner = pool.Rent(number == 1 ? 4096 : 300);
+                        bool over = Volatile.Read(ref isOver);
+                        PageMemory owner = pool.Rent((number, i % 2) switch { (1, _) => 4096, (_, 0) => 300, _ => 20_000 });
+                        Assert.False(over, "A rent of a pool whose dispose had returned.");
 
                         // Would be another's, or a fault, in memory of a pool that has ended.
                         owner.Span.Fill((byte)i);
@@ -165,6 +177,7 @@ public sealed class PoolEndTests
                     Interlocked.Increment(ref refused);
                 }
             });
+            Assert.Equal(0, given.GetStatistics().InUseFrames);
         }
 
         Assert.True(ended > 5 && refused > 5, $"{ended} ended, {refused} rents refused: that tries nothing.");

@@ -103,6 +103,44 @@ public sealed class PoolNoGarbageTests
         pool.End();
     }
 
+    [Fact]
+    public void The_depot_gives_no_owner_to_two_threads()
+    {
+        HashSet<PageMemory> held = new(ReferenceEqualityComparer.Instance);
+        Func<bool> goOn = Trial.For(1500);
+        long taken = 0;
+        Trial.OnThreads(3, _ =>
+        {
+            PageMemory?[] mine = new PageMemory?[OwnerBatch.Size];
+            while (goOn())
+            {
+                int count = OwnerDepot.TryTake(mine);
+                lock (held)
+                {
+                    taken += count;
+                    foreach (PageMemory? owner in mine.AsSpan(0, count))
+                    {
+                        Assert.True(held.Add(owner!), "An owner in two hands.");
+                    }
+                }
+
+                Thread.SpinWait(20);
+                for (int i = count; i < mine.Length; i++)
+                {
+                    mine[i] = new PageMemory();
+                }
+
+                lock (held)
+                {
+                    held.ExceptWith(mine!);
+                }
+
+                OwnerDepot.Give(mine);
+            }
+        });
+        Assert.True(taken > 10_000, $"Only {taken} taken: that tries nothing.");
+    }
+
     private static QuireMemoryPool Open(string kind) => kind switch
     {
         "shared" => QuireMemoryPool.Shared,

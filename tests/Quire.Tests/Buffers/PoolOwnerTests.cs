@@ -90,7 +90,8 @@ public sealed unsafe class PoolOwnerTests : IDisposable
         ReadOnlyPageMemory nothing = default;
         Assert.Equal((0, 0, true), (nothing.Length, nothing.Memory.Length, nothing.Span.IsEmpty));
         Assert.Equal(default, nothing.Page);
-        Assert.Equal(nothing, nothing.Slice(0, 0));
+        using ReadOnlyPageMemory part = nothing.Slice(0, 0);
+        Assert.Equal(nothing, part);
         Assert.Throws<ArgumentOutOfRangeException>(() => nothing.Slice(0, 1));
         nothing.Dispose();
         nothing.Touch();
@@ -255,6 +256,43 @@ public sealed unsafe class PoolOwnerTests : IDisposable
         owner.Touch();
         owner.Transfer();
         Assert.Equal(0, _pool.GetStatistics().RentedOwners);
+    }
+
+    [Theory]
+    [InlineData(8192, 1)]
+    [InlineData(8193, 2)]
+    [InlineData(65_536, 4)]
+    public void A_page_of_many_frames_is_kept_for_the_next_rent_at_a_new_generation_and_goes_back_when_the_allocator_asks(int size, int order)
+    {
+        PageMemory first = _pool.Rent(size);
+        Page page = first.Page;
+        Page tail = page.Frame(1);
+        PageMemory slice = first.Slice(5000, 10);
+        first.Dispose();
+        Assert.True(page.IsAlive);
+
+        // The last reference was a slice's: that frees the page as ever. The next one is kept.
+        slice.Dispose();
+        Assert.False(page.IsAlive);
+        PageMemory second = _pool.Rent(size);
+        page = second.Page;
+        tail = page.Frame(1);
+        second.Dispose();
+        Assert.False(page.IsAlive || tail.IsAlive);
+        Assert.Equal(1 << order, _pool.Allocator.GetStatistics().InUseFrames);
+        using (PageMemory third = _pool.Rent(size))
+        {
+            Assert.Equal(page.FrameNumber, third.Page.FrameNumber);
+            Assert.True(third.Page.Generation > page.Generation);
+            Assert.Equal((order, 1), (third.Page.Order, PageRef.Count(third.Page)));
+            Assert.Throws<PageBugException>(() => page.Put());
+        }
+
+        _pool.Allocator.TrimIdle();
+        Assert.Equal(1 << order, _pool.Allocator.GetStatistics().InUseFrames);
+        _pool.Allocator.TrimIdle();
+        Assert.Equal(0, _pool.Allocator.GetStatistics().InUseFrames);
+        _pool.Allocator.Verify();
     }
 
     [Fact]

@@ -93,6 +93,27 @@ internal sealed unsafe class FragmentStripes
         return false;
     }
 
+    /// <summary>True where a current page has room now, or somebody is about to say.</summary>
+    internal bool HasRoom(int size)
+    {
+        foreach (Stripe stripe in _stripes)
+        {
+            if (!stripe.TryEnter())
+            {
+                return true;
+            }
+
+            bool has = stripe.Cache.HasRoom(size);
+            stripe.Exit();
+            if (has)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Gives back what no fragment is out of. Waits for nobody.</summary>
     internal void Reclaim(bool all)
     {

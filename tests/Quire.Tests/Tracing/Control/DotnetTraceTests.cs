@@ -43,7 +43,7 @@ public sealed class DotnetTraceTests : IDisposable
         Assert.Equal(1, Value("quire.pages.references", "quire.allocator.name=child"));
         Assert.Equal(1, Value("quire.pages.count", "quire.allocator.name=child,quire.page.order=1,quire.page.state=in_use"));
         Assert.True(Value("quire.contiguous.attempts", "quire.area.name=life area") > 1);
-        Assert.True(Value("quire.contiguous.failures", "quire.area.name=life area,error.type=busy") >= 1);
+        Assert.True(Value("quire.contiguous.failures", "error.type=busy,quire.area.name=life area") >= 1);
 
         Seen Event(string name) => seen.FirstOrDefault(one => one.Is("Quire", name)) ?? throw new Xunit.Sdk.XunitException($"no {name} among {string.Join(", ", seen.Select(static one => one.Name).Distinct())}");
 

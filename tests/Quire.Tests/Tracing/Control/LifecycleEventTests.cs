@@ -66,6 +66,39 @@ public sealed class LifecycleEventTests
         Assert.DoesNotContain(TracingHooks.Areas!(), static one => one.Area == "metered");
     }
 
+    [Fact]
+    public void A_pool_tells_of_its_beginning_and_its_end_and_its_figures_add_up_between()
+    {
+        using Listener listener = new("metered pool");
+        QuireMemoryPool pool = new(new QuireMemoryPoolOptions { Name = "metered pool", LimitBytes = 64 << 20, TrimInterval = Timeout.InfiniteTimeSpan, KeepBytes = 0 });
+        Assert.Contains(("PoolCreated", $"metered pool metered pool {64 << 20}"), listener.Events);
+        PageMemory small = pool.Rent(1000), large = pool.Rent(10_000);
+        PoolMetrics now = Now();
+        Assert.Equal((11_000, 11_000, 4 << 20, 0), (now.Rented, now.Out, now.Allocated, now.Evicted));
+        Assert.Equal((4 << 20) - pool.Allocator.GetStatistics().InUseBytes, now.Pooled);
+
+        // What is rented only grows; a slice is rented too.
+        PageMemory slice = large.Slice(0, 500);
+        large.Dispose();
+        small.Dispose();
+        now = Now();
+        Assert.Equal((11_500, 500), (now.Rented, now.Out));
+        slice.Dispose();
+        Assert.Equal(0, Now().Out);
+
+        long given = pool.Allocator.Trim();
+        now = Now();
+        Assert.Equal((given, 4 << 20), (now.Evicted, now.Allocated));
+        Assert.Equal((4 << 20) - given - pool.Allocator.GetStatistics().InUseBytes, now.Pooled);
+        pool.Dispose();
+        Assert.Contains(("PoolDisposed", "metered pool"), listener.Events);
+        pool.Dispose();
+        Assert.Single(listener.Events, static one => one.Name == "PoolDisposed");
+        Assert.DoesNotContain(TracingHooks.Pools!(), static one => one.Pool == "metered pool");
+
+        static PoolMetrics Now() => Assert.Single(TracingHooks.Pools!(), static one => one.Pool == "metered pool");
+    }
+
     private sealed class Listener : EventListener
     {
         private readonly string _name;

@@ -118,7 +118,7 @@ public sealed class QuireMeterTests : IDisposable
         using PageAllocator allocator = new(new PageAllocatorOptions { Name = "survey", LimitBytes = 64 << 20, TrimInterval = Timeout.InfiniteTimeSpan });
         using PageFragmentCache cache = new(allocator);
         Page[] pages = [allocator.Allocate(), allocator.Allocate(order: 2), allocator.Allocate(order: 2)];
-        pages[1].Get();
+        Page second = pages[1].Get();
         PageFragment[] fragments = [.. Enumerable.Range(0, 3).Select(_ => cache.Allocate(100))];
         fragments = [.. fragments, fragments[0].Get()];
         PageFragment whole = cache.Allocate(60_000);
@@ -135,7 +135,7 @@ public sealed class QuireMeterTests : IDisposable
         // The cache keeps the page for the next fragments: nothing of it is out.
         PageFragment.Free(fragments);
         whole.Free();
-        pages[1].Put();
+        second.Put();
         Array.ForEach(pages, static page => page.Put());
         InUse("survey");
         Assert.Equal(0, Of("quire.pages.references"));
