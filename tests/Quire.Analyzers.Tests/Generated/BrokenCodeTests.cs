@@ -49,7 +49,7 @@ public sealed class BrokenCodeTests
     {
         Random random = new(seed);
         string[] tokens = [.. CSharpSyntaxTree.ParseText(Whole, cancellationToken: TestContext.Current.CancellationToken).GetRoot(TestContext.Current.CancellationToken).DescendantTokens().Select(token => token.ToFullString())];
-        for (int round = 0; round < 120; round++)
+        for (int round = 0; round < 50; round++)
         {
             List<string> broken = [.. tokens];
             switch (random.Next(4))
