@@ -63,10 +63,23 @@ public sealed unsafe partial class PageAllocator
 
         lock (_trimmer)
         {
-            _closer ??= new Timer(static state => ((PageAllocator)state!).TryDispose(reopens: false), this, s_lookAgain, s_lookAgain);
+            _closer ??= new Timer(static state => ((PageAllocator)state!).LookAgain(), this, s_lookAgain, s_lookAgain);
         }
 
         return IsDisposed;
+    }
+
+    /// <summary>On the timer's thread, where what a user's region provider throws would end the process. The next look tries once more.</summary>
+    private void LookAgain()
+    {
+        try
+        {
+            TryDispose(reopens: false);
+        }
+        catch (Exception fault)
+        {
+            _trimmer.LastFault = fault;
+        }
     }
 
     /// <summary>Frames in use that forbid it; 0 if the allocator is disposed now, or was before.</summary>

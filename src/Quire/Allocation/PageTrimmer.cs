@@ -35,7 +35,7 @@ internal sealed unsafe class PageTrimmer : IDisposable
     }
 
     /// <summary>What went wrong at the last tick that went wrong; null where none did.</summary>
-    internal Exception? LastFault { get; private set; }
+    internal Exception? LastFault { get; set; }
 
     internal long DecommittedFrames => Volatile.Read(ref _decommitted);
 
