@@ -62,9 +62,9 @@ internal sealed partial class UserProject
     /// <summary>The first block of C# in a text of the repository or a package.</summary>
     internal static string FirstBlock(string markdown)
     {
-        const string Begin = "```csharp\n";
+        const string Begin = "```csharp";
         markdown = markdown.ReplaceLineEndings("\n");
-        int start = markdown.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
+        int start = markdown.IndexOf('\n', markdown.IndexOf(Begin, StringComparison.Ordinal)) + 1;
         return markdown[start..markdown.IndexOf("```", start, StringComparison.Ordinal)];
     }
 
