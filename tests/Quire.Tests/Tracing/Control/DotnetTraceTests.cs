@@ -36,7 +36,9 @@ public sealed class DotnetTraceTests : IDisposable
         Assert.Equal(["life", 8L << 20, "asked"], Event("MemoryTrimmed").Values);
         Assert.Equal(["life area", 1024], Event("ContiguousAllocated").Values.Take(2));
         Assert.Equal(["life area", 1024, "busy"], Event("ContiguousAllocationFailed").Values.Take(3));
-        Assert.Contains("Live", (string)Event("ContiguousAllocationFailed").Values[3], StringComparison.Ordinal);
+
+        // Who was in the way is found out only if somebody wants to know, and the session may have begun in the midst of the first attempt.
+        Assert.Contains(seen.Where(static one => one.Is("Quire", "ContiguousAllocationFailed")), static one => ((string)one.Values[3]).Contains("Live", StringComparison.Ordinal));
         Assert.Equal(["life area", 1024, 0, 1], Event("MigrationFailed").Values.Where(static (_, i) => i != 1));
 
         Assert.Equal(8192, Value("quire.pages.in_use", "quire.allocator.name=child"));
