@@ -43,7 +43,7 @@ internal static unsafe class BusyPages
             bool held = state == PageState.InUse && (count > expected || pins != 0);
             if (held || all || state is PageState.Moving or PageState.PerCore)
             {
-                BusyReason reason = held ? Judge(entries, pins, mapping, callerThread)
+                BusyReason reason = held ? Judge(entries, count - expected, pins, mapping, callerThread)
                     : state == PageState.InUse && PageRef.IsFree(PageMap.Descriptor(frame)) ? BusyReason.Unreferenced
                     : BusyReason.InTransit;
                 busy.Add(new BusyPage(frame, count, expected, reason, new PageHolders(frame, count, entries)) { Generation = PageIdentity.Generation(identity) });
@@ -59,17 +59,21 @@ internal static unsafe class BusyPages
     /// </summary>
     internal static bool OwnPinsMayEndElsewhere => Thread.CurrentThread.IsThreadPoolThread;
 
-    private static BusyReason Judge(List<Holder> holders, int pins, int mapping, uint callerThread) =>
-        IsHeldBy(callerThread, holders) ? BusyReason.HeldByCaller
+    private static BusyReason Judge(List<Holder> holders, int tooMany, int pins, int mapping, uint callerThread) =>
+        IsHeldBy(callerThread, holders, tooMany) ? BusyReason.HeldByCaller
         : holders.Exists(static holder => holder.Kind == HolderKind.LongTermPin) ? BusyReason.LongTermPinned
         : pins != 0 ? BusyReason.Pinned
         : mapping != 0 ? BusyReason.Referenced
         : BusyReason.FreedButReferenced;
 
     /// <summary>True where all that keep a page from moving answer to one thread: as long as there are others, their ends are to be waited for.</summary>
-    private static bool IsHeldBy(uint thread, List<Holder> holders)
+    /// <remarks>
+    /// References that no entry accounts for are somebody else's: untracked, or ended while the walk was on its way. The walk is not one moment: of two
+    /// pins that end one after the other it may see the first and not the second.
+    /// </remarks>
+    private static bool IsHeldBy(uint thread, List<Holder> holders, int tooMany)
     {
         List<Holder> blocking = holders.FindAll(static holder => holder.Kind != HolderKind.Movable);
-        return thread != 0 && blocking.Count != 0 && blocking.TrueForAll(holder => holder.CurrentThread == thread);
+        return thread != 0 && blocking.Count != 0 && blocking.Sum(static holder => holder.References) >= tooMany && blocking.TrueForAll(holder => holder.CurrentThread == thread);
     }
 }

@@ -253,6 +253,22 @@ public class WaitingTests
     }
 
     [Fact]
+    public unsafe void The_callers_own_pin_is_not_to_blame_alone_while_there_is_a_reference_that_nobody_answers_for()
+    {
+        using AreaFixture world = new();
+        MovablePage page = world.Add();
+        PagePin own = page.Pin();
+        PageDescriptor* counted = PageMap.DescriptorOf(own.Identity);
+        PageRef.Set(counted, 3);
+        ContiguousFailure failure = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: s_short)).Failure!;
+        Assert.Equal(BusyReason.Pinned, Assert.Single(failure.BusyPages).Reason);
+        PageRef.Set(counted, 2);
+        failure = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: AreaFixture.Long)).Failure!;
+        Assert.Equal(BusyReason.HeldByCaller, Assert.Single(failure.BusyPages).Reason);
+        own.Unpin();
+    }
+
+    [Fact]
     public void When_the_others_pins_have_ended_the_callers_own_is_told_before_the_deadline()
     {
         using AreaFixture world = new();
