@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -13,45 +12,38 @@ namespace Quire.Analyzers;
 /// <remarks>Only where the method releases it nowhere: where it does on some paths, a release for all of them would be the second on those.</remarks>
 [ExportCodeFixProvider(LanguageNames.CSharp)]
 [Shared]
-public sealed class ReleaseFixProvider : CodeFixProvider
+public sealed class ReleaseFixProvider : FixProvider
 {
     /// <inheritdoc/>
     public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.NotReleasedId];
 
     /// <inheritdoc/>
-    public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
-
-    /// <inheritdoc/>
-    public override async Task RegisterCodeFixesAsync(CodeFixContext context)
+    protected override void Offer(CodeFixContext context, SyntaxNode root, Diagnostic diagnostic)
     {
-        SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
-        foreach (Diagnostic diagnostic in context.Diagnostics)
+        // `T local = call;` in a block: the scope that ends is plain to see.
+        if (root.FindNode(diagnostic.Location.SourceSpan, getInnermostNodeForTie: true).FirstAncestorOrSelf<LocalDeclarationStatementSyntax>() is not { UsingKeyword.RawKind: 0, Parent: BlockSyntax block } declaration
+            || declaration.Declaration.Variables.Count != 1
+            || declaration.Declaration.Variables[0].Initializer?.Value is not { } value
+            || !value.Span.Contains(diagnostic.Location.SourceSpan)
+            || diagnostic.Properties.GetValueOrDefault("isNever") != "true"
+            || diagnostic.Properties.GetValueOrDefault("release") is not { } release
+            || diagnostic.Properties.GetValueOrDefault("type") is not { } type)
         {
-            // `T local = call;` in a block: the scope that ends is plain to see.
-            if (root?.FindNode(diagnostic.Location.SourceSpan, getInnermostNodeForTie: true).FirstAncestorOrSelf<LocalDeclarationStatementSyntax>() is not { UsingKeyword.RawKind: 0, Parent: BlockSyntax block } declaration
-                || declaration.Declaration.Variables.Count != 1
-                || declaration.Declaration.Variables[0].Initializer?.Value is not { } value
-                || !value.Span.Contains(diagnostic.Location.SourceSpan)
-                || diagnostic.Properties.GetValueOrDefault("isNever") != "true"
-                || diagnostic.Properties.GetValueOrDefault("release") is not { } release
-                || diagnostic.Properties.GetValueOrDefault("type") is not { } type)
-            {
-                continue;
-            }
+            return;
+        }
 
-            string local = declaration.Declaration.Variables[0].Identifier.ValueText;
-            if (release == "Dispose")
-            {
-                Register(context, diagnostic, $"Dispose '{local}' at the end of its scope", root, declaration, block, Using);
-            }
-            else if (LeaseOf(type) is { } lease && !IsAsync(declaration))
-            {
-                Register(context, diagnostic, $"Release '{local}' at the end of its scope, by a lease", root, declaration, block, (d, b) => Leased(d, b, lease, local));
-            }
-            else if (type != "ContiguousRange")
-            {
-                Register(context, diagnostic, $"Release '{local}' in a finally block", root, declaration, block, (d, b) => Finally(d, b, $"{local}.{release}();"));
-            }
+        string local = declaration.Declaration.Variables[0].Identifier.ValueText;
+        if (release == "Dispose")
+        {
+            Register(context, diagnostic, $"Dispose '{local}' at the end of its scope", "Using", () => root.ReplaceNode(block, Using(declaration, block)));
+        }
+        else if (LeaseOf(type) is { } lease && !IsAsync(declaration))
+        {
+            Register(context, diagnostic, $"Release '{local}' at the end of its scope, by a lease", "Lease", () => root.ReplaceNode(block, Leased(declaration, block, lease, local)));
+        }
+        else if (type != "ContiguousRange")
+        {
+            Register(context, diagnostic, $"Release '{local}' in a finally block", "Finally", () => root.ReplaceNode(block, Finally(declaration, block, $"{local}.{release}();")));
         }
     }
 
@@ -75,12 +67,6 @@ public sealed class ReleaseFixProvider : CodeFixProvider
         };
         return isAsync || function!.DescendantNodes().OfType<YieldStatementSyntax>().Any();
     }
-
-    private static void Register(
-        CodeFixContext context, Diagnostic diagnostic, string title, SyntaxNode root, LocalDeclarationStatementSyntax declaration, BlockSyntax block,
-        Func<LocalDeclarationStatementSyntax, BlockSyntax, BlockSyntax> change) =>
-        context.RegisterCodeFix(
-            CodeAction.Create(title, _ => Task.FromResult(context.Document.WithSyntaxRoot(root.ReplaceNode(block, change(declaration, block)))), equivalenceKey: title), diagnostic);
 
     private static BlockSyntax Using(LocalDeclarationStatementSyntax declaration, BlockSyntax block) =>
         block.ReplaceNode(

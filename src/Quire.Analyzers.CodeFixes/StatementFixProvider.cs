@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Composition;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -12,51 +11,41 @@ namespace Quire.Analyzers;
 /// <summary>Fixes of one statement: QUIRE002, a second release goes; QUIRE007, a failed TryX leaves; QUIRE008, what is thrown away is disposed.</summary>
 [ExportCodeFixProvider(LanguageNames.CSharp)]
 [Shared]
-public sealed class StatementFixProvider : CodeFixProvider
+public sealed class StatementFixProvider : FixProvider
 {
     /// <inheritdoc/>
     public override ImmutableArray<string> FixableDiagnosticIds { get; } = [Rules.ReleasedTwiceId, Rules.TryResultIgnoredId, Rules.ResultDroppedId];
 
     /// <inheritdoc/>
-    public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;
-
-    /// <inheritdoc/>
-    public override async Task RegisterCodeFixesAsync(CodeFixContext context)
+    protected override void Offer(CodeFixContext context, SyntaxNode root, Diagnostic diagnostic)
     {
-        SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
-        foreach (Diagnostic diagnostic in context.Diagnostics)
+        if (root.FindNode(diagnostic.Location.SourceSpan, getInnermostNodeForTie: true) is not ExpressionSyntax { Parent: ExpressionStatementSyntax { Parent: BlockSyntax block } statement } expression)
         {
-            if (root?.FindNode(diagnostic.Location.SourceSpan, getInnermostNodeForTie: true) is not ExpressionSyntax { Parent: ExpressionStatementSyntax { Parent: BlockSyntax block } statement } expression)
-            {
-                continue;
-            }
+            return;
+        }
 
-            switch (diagnostic.Id)
-            {
-                case Rules.ReleasedTwiceId when IsAfter(root, statement, block, diagnostic):
-                    Register(context, diagnostic, "Remove the second release", () => root.RemoveNode(statement, SyntaxRemoveOptions.KeepUnbalancedDirectives)!);
-                    break;
-                case Rules.TryResultIgnoredId when WayOut(statement) is { } leave:
-                    IfStatementSyntax tested = SyntaxFactory.IfStatement(
-                            SyntaxFactory.PrefixUnaryExpression(SyntaxKind.LogicalNotExpression, expression.WithoutTrivia()),
-                            SyntaxFactory.Block(SyntaxFactory.ParseStatement(leave)))
-                        .WithLeadingTrivia(statement.GetLeadingTrivia())
-                        .WithTrailingTrivia(statement.GetTrailingTrivia())
-                        .WithAdditionalAnnotations(Formatter.Annotation);
-                    Register(context, diagnostic, "Leave where it answers false", () => root.ReplaceNode(statement, tested));
-                    break;
-                case Rules.ResultDroppedId when diagnostic.Properties.GetValueOrDefault("release") == "Dispose" && diagnostic.Properties.GetValueOrDefault("noun") is { } noun:
-                    StatementSyntax kept = SyntaxFactory.ParseStatement($"using var {Name(noun)} = {expression.WithoutTrivia().ToFullString()};")
-                        .WithLeadingTrivia(statement.GetLeadingTrivia())
-                        .WithTrailingTrivia(statement.GetTrailingTrivia());
-                    Register(context, diagnostic, "Dispose it at the end of the scope", () => root.ReplaceNode(statement, kept));
-                    break;
-            }
+        switch (diagnostic.Id)
+        {
+            case Rules.ReleasedTwiceId when IsAfter(root, statement, block, diagnostic):
+                Register(context, diagnostic, "Remove the second release", "Remove", () => root.RemoveNode(statement, SyntaxRemoveOptions.KeepUnbalancedDirectives)!);
+                break;
+            case Rules.TryResultIgnoredId when WayOut(statement) is { } leave:
+                IfStatementSyntax tested = SyntaxFactory.IfStatement(
+                        SyntaxFactory.PrefixUnaryExpression(SyntaxKind.LogicalNotExpression, expression.WithoutTrivia()),
+                        SyntaxFactory.Block(SyntaxFactory.ParseStatement(leave)))
+                    .WithLeadingTrivia(statement.GetLeadingTrivia())
+                    .WithTrailingTrivia(statement.GetTrailingTrivia())
+                    .WithAdditionalAnnotations(Formatter.Annotation);
+                Register(context, diagnostic, "Leave where it answers false", "Leave", () => root.ReplaceNode(statement, tested));
+                break;
+            case Rules.ResultDroppedId when diagnostic.Properties.GetValueOrDefault("release") == "Dispose" && diagnostic.Properties.GetValueOrDefault("noun") is { } noun:
+                StatementSyntax kept = SyntaxFactory.ParseStatement($"using var {Name(noun)} = {expression.WithoutTrivia().ToFullString()};")
+                    .WithLeadingTrivia(statement.GetLeadingTrivia())
+                    .WithTrailingTrivia(statement.GetTrailingTrivia());
+                Register(context, diagnostic, "Dispose it at the end of the scope", "Using", () => root.ReplaceNode(statement, kept));
+                break;
         }
     }
-
-    private static void Register(CodeFixContext context, Diagnostic diagnostic, string title, Func<SyntaxNode> change) =>
-        context.RegisterCodeFix(CodeAction.Create(title, _ => Task.FromResult(context.Document.WithSyntaxRoot(change())), equivalenceKey: title), diagnostic);
 
     /// <summary>Both releases stand in one block, so the first runs wherever the second does.</summary>
     private static bool IsAfter(SyntaxNode root, StatementSyntax statement, BlockSyntax block, Diagnostic diagnostic) =>

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Quire.Tests.Architecture;
 using Xunit;
 
 namespace Quire.Analyzers.Tests;
@@ -71,21 +71,7 @@ public sealed partial class PageTests
     private static IEnumerable<(string Kind, string Code)> Blocks(string page) =>
         Block().Matches(File.ReadAllText(Path.Combine(Folder(), page)).ReplaceLineEndings("\n")).Select(match => (match.Groups[1].Value, match.Groups[2].Value));
 
-    private static string Folder([CallerFilePath] string file = "")
-    {
-        foreach (string? start in (string?[])[Path.GetDirectoryName(Path.GetFullPath(file)), AppContext.BaseDirectory])
-        {
-            for (DirectoryInfo? folder = new(start!); folder is not null; folder = folder.Parent)
-            {
-                if (File.Exists(Path.Combine(folder.FullName, "Quire.slnx")))
-                {
-                    return Path.Combine(folder.FullName, "docs", "analyzers");
-                }
-            }
-        }
-
-        throw new InvalidOperationException("No Quire.slnx above the tests: these tests read the project's documentation.");
-    }
+    private static string Folder() => Path.Combine(SourceModel.Root(), "docs", "analyzers");
 
     [GeneratedRegex("^```(csharp[^\n]*)\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();

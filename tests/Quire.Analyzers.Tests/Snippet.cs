@@ -5,6 +5,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
+using Quire.Tests.Architecture;
 using Xunit;
 
 namespace Quire.Analyzers.Tests;
@@ -42,7 +43,7 @@ internal static partial class Snippet
         """;
 
     private static readonly CSharpParseOptions s_parse = new(LanguageVersion.Preview, DocumentationMode.None);
-    private static readonly Lazy<ImmutableArray<MetadataReference>> s_references = new(References);
+    private static readonly Lazy<ImmutableArray<MetadataReference>> s_references = new(static () => [.. SourceModel.References()]);
     private static readonly Lazy<ImmutableArray<SyntaxTree>> s_common = new(() =>
     [
         CSharpSyntaxTree.ParseText(Usings, s_parse, "Usings.cs"),
@@ -58,19 +59,6 @@ internal static partial class Snippet
         unsafe class Subject
         {
             static void Do(PageFragmentCache cache, PageAllocator allocator, ContiguousArea area, int n, bool flag)
-            {
-                {{statements}}
-            }
-        }
-        """;
-
-    /// <summary>The body of an async method with the same at hand.</summary>
-    internal static string AsyncBody(string statements) =>
-        $$"""
-        using static Somewhere;
-        class Subject
-        {
-            static async Task Do(PageFragmentCache cache, PageAllocator allocator, ContiguousArea area, int n, bool flag)
             {
                 {{statements}}
             }
@@ -148,17 +136,6 @@ internal static partial class Snippet
     {
         int line = code.AsSpan(0, position).Count('\n');
         return $"({line + 1},{position - code.LastIndexOf('\n', Math.Max(0, position - 1))})";
-    }
-
-    private static ImmutableArray<MetadataReference> References()
-    {
-        string trusted = (string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!;
-        string framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
-        return
-        [
-            .. trusted.Split(Path.PathSeparator).Where(path => Path.GetDirectoryName(path) == framework).Select(path => MetadataReference.CreateFromFile(path)),
-            MetadataReference.CreateFromFile(typeof(Page).Assembly.Location),
-        ];
     }
 
     [GeneratedRegex(@"\{\|(QUIRE\d+):|\|\}")]

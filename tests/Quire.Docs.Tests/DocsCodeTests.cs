@@ -56,5 +56,6 @@ public sealed class DocsCodeTests
         Assert.Equal(DocsProgram.Steady("page 0x400: 23 B, Program.cs:8 Main, 480 ms"), DocsProgram.Steady("page 0xc11:  4.2 KiB, Program.cs:8 Main, 1.5 s\n"));
         Assert.NotEqual(DocsProgram.Steady("Program.cs:8 Main"), DocsProgram.Steady("Program.cs:9 Main"));
         Assert.NotEqual(DocsProgram.Steady("held"), DocsProgram.Steady("held: nothing"));
+        Assert.NotEqual(DocsProgram.Steady("2 pages, 0 bytes copied"), DocsProgram.Steady("3 pages, 0 bytes copied"));
     }
 }

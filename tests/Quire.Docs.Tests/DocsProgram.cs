@@ -28,7 +28,7 @@ internal sealed partial record DocsProgram(string Page, int Line, string Code, b
     }
 
     /// <summary>
-    /// What of an output is the same in every run: times, sizes, addresses and counts of bytes are not. A line of source is: who reads the page looks it up there.
+    /// What of an output is the same in every run: times, sizes with their unit and addresses are not. Counts are, and lines of source: who reads the page looks them up there.
     /// </summary>
     internal static string Steady(string output)
     {
@@ -42,7 +42,7 @@ internal sealed partial record DocsProgram(string Page, int Line, string Code, b
     [GeneratedRegex(@"^```csharp(?<only> compile-only)?[ ]*\n(?<code>.*?)^```[ ]*\n(?:\n*(?:It prints:\n+)?```text[ ]*\n(?<output>.*?)^```)?", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.CultureInvariant)]
     private static partial Regex Fence();
 
-    [GeneratedRegex(@"\.cs:\d+|0x[0-9a-f]+|\d+([.,]\d+)*( (ns|us|µs|ms|s|min|B|KiB|MiB|GiB)\b)?", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\.cs:\d+|0x[0-9a-f]+|\d+([.,]\d+)* (ns|us|µs|ms|s|min|B|KiB|MiB|GiB)\b", RegexOptions.CultureInvariant)]
     private static partial Regex Changing();
 
     [GeneratedRegex(@"[ \t]+", RegexOptions.CultureInvariant)]

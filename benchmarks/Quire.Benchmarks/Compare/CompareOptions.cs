@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Quire.Benchmarks.Measuring;
 using Quire.Benchmarks.Rows;
 
 namespace Quire.Benchmarks.Compare;
@@ -60,7 +61,7 @@ internal sealed record CompareOptions(bool Quick, string? Json, IReadOnlyList<st
             }
         }
 
-        if (json is not null && !CanWrite(json, out complaint))
+        if (json is not null && !FiguresFile.CanWrite(json, out complaint))
         {
             return false;
         }
@@ -68,22 +69,5 @@ internal sealed record CompareOptions(bool Quick, string? Json, IReadOnlyList<st
         options = new CompareOptions(quick, json, rows.Count == 0 ? RowCatalog.Ids : [.. RowCatalog.Ids.Where(rows.Contains)], read);
         complaint = null;
         return true;
-    }
-
-    /// <summary>Found out before the first row and not after the last one.</summary>
-    private static bool CanWrite(string path, [NotNullWhen(false)] out string? complaint)
-    {
-        complaint = null;
-        try
-        {
-            // Opened without truncating: what an earlier run wrote stands until this one has its figures.
-            File.Open(path, FileMode.OpenOrCreate, FileAccess.Write).Dispose();
-            return true;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            complaint = $"--json: {failure.Message}";
-            return false;
-        }
     }
 }

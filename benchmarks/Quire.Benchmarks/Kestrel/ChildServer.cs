@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Quire.Benchmarks.Measuring;
 
 namespace Quire.Benchmarks.Kestrel;
 
@@ -40,7 +41,7 @@ internal sealed class ChildServer : IDisposable
 
     public static ChildServer Start(string pool)
     {
-        ProcessStartInfo start = Again("kestrel-server", pool);
+        ProcessStartInfo start = ThisProgram.Again("kestrel-server", pool);
         start.RedirectStandardInput = true;
 
         // What a project of the web SDK has without being asked; the benchmarks' own project has the other.
@@ -48,14 +49,6 @@ internal sealed class ChildServer : IDisposable
         Process process = Process.Start(start)!;
         string[] words = (process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"The server with pool '{pool}' did not start.")).Split(' ');
         return new ChildServer(pool, process, new Uri(words[0]), words[1]);
-    }
-
-    /// <summary>This program once more, with other arguments.</summary>
-    public static ProcessStartInfo Again(params string[] arguments)
-    {
-        string program = Environment.ProcessPath!;
-        bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
-        return new ProcessStartInfo(program, isHost ? [typeof(ChildServer).Assembly.Location, .. arguments] : arguments) { RedirectStandardOutput = true };
     }
 
     public void Dispose()

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Quire.Benchmarks.Measuring;
 
 namespace Quire.Benchmarks.Kestrel;
 
@@ -46,6 +47,12 @@ internal static class KestrelCommand
                     Console.Error.WriteLine($"'{arguments[at]}' is no option; usage: {Usage}");
                     return 2;
             }
+        }
+
+        if (json is not null && !FiguresFile.CanWrite(json, out string? complaint))
+        {
+            Console.Error.WriteLine(complaint);
+            return 2;
         }
 
         if (!OperatingSystem.IsLinux())

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Quire.Benchmarks.Measuring;
 
 namespace Quire.Benchmarks.Kestrel;
 
@@ -19,7 +20,7 @@ internal static class RequestLoad
         string url = new Uri(server, path).ToString();
         ProcessStartInfo start = s_wrk is not null
             ? new ProcessStartInfo(s_wrk, ["-t1", $"-c{connections}", $"-d{seconds}s", url]) { RedirectStandardOutput = true }
-            : ChildServer.Again("kestrel-load", url, connections.ToString(CultureInfo.InvariantCulture), seconds.ToString(CultureInfo.InvariantCulture));
+            : ThisProgram.Again("kestrel-load", url, connections.ToString(CultureInfo.InvariantCulture), seconds.ToString(CultureInfo.InvariantCulture));
         using Process process = Process.Start(start)!;
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

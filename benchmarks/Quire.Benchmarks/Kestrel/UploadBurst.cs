@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Quire.Benchmarks.Measuring;
 
 namespace Quire.Benchmarks.Kestrel;
 
@@ -14,7 +15,7 @@ internal static class UploadBurst
     /// <summary>Sends, and answers the seconds until the last client had its answer.</summary>
     public static double Send(Uri server, int connections)
     {
-        using Process process = Process.Start(ChildServer.Again("kestrel-burst", server.ToString(), connections.ToString(CultureInfo.InvariantCulture)))!;
+        using Process process = Process.Start(ThisProgram.Again("kestrel-burst", server.ToString(), connections.ToString(CultureInfo.InvariantCulture)))!;
         string output = process.StandardOutput.ReadToEnd().Trim();
         process.WaitForExit();
         return process.ExitCode == 0 ? double.Parse(output, CultureInfo.InvariantCulture) : throw new InvalidOperationException($"The burst failed: {output}");

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.IO;
+using Quire.Benchmarks.Measuring;
 using Quire.Benchmarks.Peers;
 
 namespace Quire.Benchmarks.Pools;
@@ -45,17 +46,12 @@ internal static class PoolBurst
     /// <summary>The parent's side: runs the child. Null where it failed.</summary>
     public static async Task<BurstFigures?> RunChildAsync(string pool, int size, long bytes, IReadOnlyList<double> waits)
     {
-        ProcessStartInfo start = new(Environment.ProcessPath!) { RedirectStandardOutput = true };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
-        {
-            start.ArgumentList.Add(typeof(PoolBurst).Assembly.Location);
-        }
-
-        foreach (string argument in (string[])[Verb, pool, size.ToString(CultureInfo.InvariantCulture), bytes.ToString(CultureInfo.InvariantCulture), string.Join(',', waits.Select(static wait => wait.ToString(CultureInfo.InvariantCulture)))])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
+        ProcessStartInfo start = ThisProgram.Again(
+            Verb,
+            pool,
+            size.ToString(CultureInfo.InvariantCulture),
+            bytes.ToString(CultureInfo.InvariantCulture),
+            string.Join(',', waits.Select(static wait => wait.ToString(CultureInfo.InvariantCulture))));
         using Process child = Process.Start(start)!;
         string line = await child.StandardOutput.ReadToEndAsync();
         await child.WaitForExitAsync();

@@ -52,6 +52,12 @@ internal static class PoolsCommand
             }
         }
 
+        if (json is not null && !FiguresFile.CanWrite(json, out string? complaint))
+        {
+            Console.Error.WriteLine(complaint);
+            return 2;
+        }
+
         List<Cost> costs = Measure(rows.Count == 0 ? PoolRows.Ids : [.. rows.Distinct()], quick);
         double[] waits = quick ? [6, 12] : [30, 120];
         List<Burst> measured = bursts ? MeasureBursts(quick ? 256L << 20 : 1L << 30, waits) : [];
@@ -102,7 +108,7 @@ internal static class PoolsCommand
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"burst: {bytes / MiB:0} MiB rented, written, all returned; then nothing. Resident MiB of the process, each pool in one of its own"));
         string header = string.Concat(waits.Select(static wait => string.Create(CultureInfo.InvariantCulture, $"{$"+{wait:0} s",10}")));
-        Console.WriteLine($"  {"block",-9}{"pool",-26}{"before",10}{"peak",10}{header}{"collected",11}{"  left, less what was there before, at the end of the wait",0}");
+        Console.WriteLine($"  {"block",-9}{"pool",-26}{"before",10}{"peak",10}{header}{"collected",11}  left, less what was there before, at the end of the wait");
         List<Burst> all = [];
         foreach (int size in (int[])[4096, 65_536])
         {

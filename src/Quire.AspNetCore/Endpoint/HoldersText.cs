@@ -58,10 +58,11 @@ internal static class HoldersText
         return string.Create(CultureInfo.InvariantCulture, $"{value.ToString(unit > 0 && value < 10 && value != Math.Floor(value) ? "0.0" : "0", CultureInfo.InvariantCulture)} {s_units[unit]}");
     }
 
+    /// <summary>As <see cref="HolderTable"/> shows ages: never more than they are.</summary>
     internal static string Age(double seconds) => seconds switch
     {
-        < 1 => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, seconds * 1000):0} ms"),
-        < 60 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s"),
+        < 1 => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, Math.Floor(seconds * 1000)):0} ms"),
+        < 60 => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(seconds * 10) / 10:0.0} s"),
         < 3600 => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(seconds / 60):0} min"),
         < 86_400 => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(seconds / 3600):0} h"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(seconds / 86_400):0} d"),

@@ -20,6 +20,7 @@ internal sealed class QuireMemory : IDisposable
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(500);
 
     private readonly ILogger _log;
+    private readonly LimitLog _limitLog;
     private readonly ConcurrentDictionary<string, QuireMemoryPool> _pools = [];
 
     internal QuireMemory(QuireOptions options, ILogger log)
@@ -27,14 +28,12 @@ internal sealed class QuireMemory : IDisposable
         _log = log;
         Options = options;
         Allocator = new PageAllocator(options.ToAllocatorOptions(LogHeld));
-        LimitLog = new LimitLog(Allocator, options.LimitLogInterval, log);
+        _limitLog = new LimitLog(Allocator, options.LimitLogInterval, log);
     }
 
     internal QuireOptions Options { get; }
 
     internal PageAllocator Allocator { get; }
-
-    internal LimitLog LimitLog { get; }
 
     /// <summary>The pool of a name, made when it is first asked for.</summary>
     /// <param name="name">The name.</param>
@@ -44,7 +43,7 @@ internal sealed class QuireMemory : IDisposable
 
     public void Dispose()
     {
-        LimitLog.Dispose();
+        _limitLog.Dispose();
         foreach (QuireMemoryPool pool in _pools.Values)
         {
             pool.Dispose();

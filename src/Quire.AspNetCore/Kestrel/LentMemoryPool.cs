@@ -11,8 +11,6 @@ internal sealed class LentMemoryPool(QuireMemoryPool pool) : MemoryPool<byte>
 {
     private bool _disposed;
 
-    internal QuireMemoryPool Pool => pool;
-
     public override int MaxBufferSize => pool.MaxBufferSize;
 
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)

@@ -11,6 +11,10 @@ public sealed unsafe partial class PageAllocator
     /// <summary>True from <see cref="DisposeWhenFree"/> on: no page is given.</summary>
     private bool IsClosing => Volatile.Read(ref _closing);
 
+    /// <summary>To be asked before memory is taken for anybody.</summary>
+    /// <exception cref="ObjectDisposedException">The allocator is disposed, or gives no more pages since it is about to be.</exception>
+    internal void ThrowIfGone() => ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
+
     /// <summary>Releases all memory, that of contiguous areas in it too.</summary>
     /// <remarks>
     /// Other threads may still be calling. First every way to a free page is closed: the threads' magazines, the per-core lists, the buddy lists. Then the pages in
@@ -63,7 +67,11 @@ public sealed unsafe partial class PageAllocator
 
         lock (_trimmer)
         {
-            _closer ??= new Timer(static state => ((PageAllocator)state!).LookAgain(), this, s_lookAgain, s_lookAgain);
+            // Another call may have disposed it since, and nobody would end the timer.
+            if (!IsDisposed)
+            {
+                _closer ??= new Timer(static state => ((PageAllocator)state!).LookAgain(), this, s_lookAgain, s_lookAgain);
+            }
         }
 
         return IsDisposed;

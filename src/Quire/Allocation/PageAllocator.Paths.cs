@@ -18,7 +18,7 @@ public sealed unsafe partial class PageAllocator
     /// <param name="isRetry">The request was refused before, and told of: a refusal is no news.</param>
     internal PageDescriptor* TakePage(int order, MigrateType type, out AllocationFailure failure, uint origin = 0, bool isRetry = false)
     {
-        ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
+        ThrowIfGone();
         PageDescriptor* head = TakeOrGrow(order, type, out failure, origin);
         if (head != null)
         {
@@ -29,7 +29,7 @@ public sealed unsafe partial class PageAllocator
         Reclaim();
         lock (_trimmer)
         {
-            ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
+            ThrowIfGone();
             head = TakeOrGrow(order, type, out failure, origin);
         }
 
@@ -218,7 +218,7 @@ public sealed unsafe partial class PageAllocator
     /// <summary>The same for a page that the caller can do without: no last resorts (<c>__GFP_NORETRY</c>).</summary>
     internal PageDescriptor* TakePageLightly(int order, out AllocationFailure failure, uint origin)
     {
-        ObjectDisposedException.ThrowIf(IsDisposed || IsClosing, this);
+        ThrowIfGone();
         return TakeOrGrow(order, MigrateType.Unmovable, out failure, origin);
     }
 

@@ -18,7 +18,7 @@ public sealed unsafe partial class PageAllocator
     /// </summary>
     /// <remarks>
     /// Pages come and go meanwhile: each record is true of one moment of the call, and a reference counts as untracked only if it was found without a record twice
-    /// (one that a thread is in the midst of taking may be).
+    /// (one that a thread is in the midst of taking may be). Pages that a memory pool keeps on its shelf for the next rent, 3.75 MiB at most a pool, count as untracked until a trim takes them.
     /// Cost: two passes over the ledger and the descriptors, 64 bytes a frame that is online. Safe on any thread.
     /// </remarks>
     public HolderTable GetHolders()

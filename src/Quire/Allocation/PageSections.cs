@@ -27,8 +27,8 @@ internal sealed unsafe class PageSections(PageAllocatorOptions options, long lim
     /// <summary>Bytes brought online since the beginning; what went offline is not taken off.</summary>
     internal long OnlinedBytes { get; private set; }
 
-    /// <summary>The regions, for the users that need the array behind an address.</summary>
-    internal MemoryRegion? RegionAt(byte* address)
+    /// <summary>The region of an address.</summary>
+    private MemoryRegion? RegionAt(byte* address)
     {
         lock (_gate)
         {

@@ -6,7 +6,7 @@ namespace Quire;
 public sealed unsafe partial class PageMemory
 {
     /// <summary>In <see cref="_released"/> where an owner was disposed by nobody known: 0 says that it was not.</summary>
-    private const uint Somebody = uint.MaxValue;
+    internal const uint Somebody = uint.MaxValue;
 
     internal enum OwnerKind : byte
     {
@@ -28,7 +28,8 @@ public sealed unsafe partial class PageMemory
     private uint Ticket => (uint)(_word >> PageFragment.TicketShift);
 
     /// <summary>An owner for a reference that is about to be its: one of its own while the ledger is on, a pooled one otherwise.</summary>
-    internal static PageMemory Fresh() => Tracking.Active ? new PageMemory() : PoolThread.Mine().Take();
+    /// <param name="tracked">Whether the ledger is on, as its user has read it: read twice, it may be on for the one and off for the other.</param>
+    internal static PageMemory Fresh(bool tracked) => tracked ? new PageMemory() : PoolThread.Mine().Take();
 
     /// <summary>Gives a free object a reference. The hot way: nothing of it is on record.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -68,7 +69,7 @@ public sealed unsafe partial class PageMemory
             PageRefEvents.Mod(ref taken, 1, count);
         }
 
-        PageMemory memory = tracked ? new PageMemory() : PoolThread.Mine().Take();
+        PageMemory memory = Fresh(tracked);
         memory.Start(head->Identity, ticket, origin, _address + start, length, kind, _pool);
         _pool?.CountShare(kind, length);
         return memory;

@@ -102,7 +102,7 @@ public sealed unsafe partial class PageMemory : MemoryManager<byte>, IMemoryOwne
     /// <summary>The same for part of a fragment's bytes: offset and length are the caller's affair.</summary>
     internal static PageMemory Make(PageFragment fragment, byte* address, int length, QuireMemoryPool? pool = null)
     {
-        PageMemory memory = fragment.IsTracked ? new PageMemory() : Fresh();
+        PageMemory memory = Fresh(fragment.IsTracked || Tracking.Active);
         memory._taken = fragment.IsTracked ? Ledger.OriginOf(fragment.Ticket) : 0;
         memory.Start(fragment._identity, fragment._word, address, length, OwnerKind.Fragment, pool);
         return memory;

@@ -14,7 +14,7 @@ internal static class PageMemoryBug
 
     private static PageBugException Make(string what, string operation, uint frame, uint taken, uint released, CallSite here)
     {
-        CallSite first = Origin.SiteOf(released == uint.MaxValue ? 0 : released);
+        CallSite first = Origin.SiteOf(released == PageMemory.Somebody ? 0 : released);
         string places = taken == 0 && released == 0
             ? " Who took and disposed it is not known: keep the ledger on (Holders.Track) to have it named."
             : $" Taken: {Place(taken)}. First dispose: {first}.";

@@ -167,7 +167,8 @@ public sealed unsafe partial class QuireMemoryPool
 
     private Waiter? First()
     {
-        lock (_queue)
+        // Whoever serves must not stop half-way, be it interrupted or not: the next request would take it to be still at work.
+        using (Uninterrupted.Enter(_queue))
         {
             return _queue.First?.Value;
         }
@@ -191,7 +192,7 @@ public sealed unsafe partial class QuireMemoryPool
 
     private void Remove(Waiter waiter)
     {
-        lock (_queue)
+        using (Uninterrupted.Enter(_queue))
         {
             if (waiter.Node is { List: not null } node)
             {

@@ -16,7 +16,7 @@ namespace Quire;
 /// is one page of order 0, through the thread's own list of free ones.
 /// </para>
 /// <para>
-/// Equations, in <see cref="GetStatistics"/>: owners rented = rents - returns; when they are 0 and no pin lasts, the pool holds no page but what its fragment caches keep in reserve, and
+/// Equations, in <see cref="GetStatistics"/>: owners rented = rents - returns; when they are 0 and no pin lasts, the pool holds no page but what its fragment caches and its shelf keep in reserve, and
 /// <see cref="Verify"/> gives that back and looks.
 /// </para>
 /// <para>
@@ -327,7 +327,8 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
         }
 
         uint frames = (uint)(Math.Max(1, size) + PageMap.FrameSize - 1) >> PageMap.FrameShift;
-        uint origin = Tracking.Active ? Origin.Here(site) : 0;
+        bool tracked = Tracking.Active;
+        uint origin = tracked ? Origin.Here(site) : 0;
         PageDescriptor* head = Allocator.TakePage(BitOperations.Log2(BitOperations.RoundUpToPowerOf2(frames)), MigrateType.Unmovable, out failure, origin, isRetry);
         if (head == null)
         {
@@ -340,9 +341,8 @@ public sealed unsafe partial class QuireMemoryPool : MemoryPool<byte>
             share.Magazine = magazine.Block;
         }
 
-        bool tracked = Tracking.Active;
         uint ticket = tracked ? Ledger.Take(head->Identity, 1, (uint)size, HolderKind.Page, origin) : 0;
-        PageMemory page = tracked ? new PageMemory() : PoolThread.Mine().Take();
+        PageMemory page = PageMemory.Fresh(tracked);
         page.Start(head->Identity, ticket, origin, head->Address, size, PageMemory.OwnerKind.Page, this);
         return page;
     }

@@ -114,13 +114,14 @@ public sealed unsafe partial class ContiguousArea
     /// <summary>Empties the whole area, which is claimed, and takes it offline.</summary>
     private void Remove(Deadline until)
     {
+        Request request = new(this, Pages, 1, until);
         RangeAttempt? attempt = null;
         ContiguousFailure? failure = null;
         bool isEmpty = false;
         try
         {
             attempt = new RangeAttempt(this, _first, Pages);
-            failure = new Request(this, Pages, 1, until).Empty(attempt, 0, isRemoval: true, out _);
+            failure = request.Empty(attempt, 0, isRemoval: true, out _);
             isEmpty = failure is null;
         }
         finally
@@ -128,6 +129,10 @@ public sealed unsafe partial class ContiguousArea
             if (!isEmpty)
             {
                 Reopen();
+                if (attempt is not null)
+                {
+                    request.TellGivenUp(attempt);
+                }
             }
         }
 

@@ -23,6 +23,7 @@ public sealed unsafe partial class ContiguousArea
 
         private Deadline? _transitUntil;
         private int _tried;
+        private int _left;
         private bool _fewestLent;
 
         /// <summary>The same as <see cref="Run"/>, with its events: every start has its finish, however the allocation ends.</summary>
@@ -66,9 +67,11 @@ public sealed unsafe partial class ContiguousArea
 
                 bool again = false;
                 bool isEmpty = false;
+                RangeAttempt? attempt = null;
                 try
                 {
-                    failure = Empty(new RangeAttempt(area, area._first + (uint)start, pages), start, isRemoval: false, out again);
+                    attempt = new RangeAttempt(area, area._first + (uint)start, pages);
+                    failure = Empty(attempt, start, isRemoval: false, out again);
                     isEmpty = failure is null && !again;
                 }
                 finally
@@ -76,6 +79,10 @@ public sealed unsafe partial class ContiguousArea
                     if (!isEmpty)
                     {
                         area.Mark(start, pages, FrameUse.Free);
+                        if (attempt is not null)
+                        {
+                            TellGivenUp(attempt);
+                        }
                     }
                 }
 
@@ -126,10 +133,9 @@ public sealed unsafe partial class ContiguousArea
 
                 if (!isEmpty)
                 {
-                    int left = attempt.LeftCount;
+                    _left = attempt.LeftCount;
                     attempt.Undo();
                     Atomic.Add(ref area._givenBack, 1);
-                    TracingNotices.MigrationFailed(area.Name, attempt.First, attempt.Pages, attempt.Migrated, left);
                 }
             }
 
@@ -142,6 +148,9 @@ public sealed unsafe partial class ContiguousArea
             return failure;
         }
 
+        /// <summary>Tells of a range that <see cref="Empty"/> gave up. To be called when the claim is given back too: a listener may want the very range.</summary>
+        internal void TellGivenUp(RangeAttempt attempt) => TracingNotices.MigrationFailed(area.Name, attempt.First, attempt.Pages, attempt.Migrated, _left);
+
         private bool TryClaim(out int start, out ContiguousFailure? failure)
         {
             lock (area._gate)
@@ -149,7 +158,7 @@ public sealed unsafe partial class ContiguousArea
                 while (true)
                 {
                     ObjectDisposedException.ThrowIf(area._closed, area);
-                    ObjectDisposedException.ThrowIf(area.Allocator.IsDisposed, area.Allocator);
+                    area.Allocator.ThrowIfGone();
                     failure = null;
                     Found found = area.Claim(pages, alignment, _hopeless, _fewestLent, out start);
                     switch (found)
@@ -225,9 +234,11 @@ public sealed unsafe partial class ContiguousArea
                 if (until.IsOver)
                 {
                     // Busy, and no holder: it lets go this moment, or is in transit. That is a retry, though not for ever.
+                    // Asked once: the look below takes its time, and a bound that ended meanwhile would give a failure that names no page.
                     Deadline last = _transitUntil ??= Deadline.In(s_transitBound);
-                    List<BusyPage> busy = BusyPages.Of(attempt.LeftFrames, Ledger.CurrentThread, all: last.IsOver);
-                    if (last.IsOver || (busy.Count == attempt.LeftCount && busy.TrueForAll(static page => page.Reason != BusyReason.InTransit)))
+                    bool isLast = last.IsOver;
+                    List<BusyPage> busy = BusyPages.Of(attempt.LeftFrames, Ledger.CurrentThread, all: isLast);
+                    if (isLast || (busy.Count == attempt.LeftCount && busy.TrueForAll(static page => page.Reason != BusyReason.InTransit)))
                     {
                         return Failed(ContiguousFailureKind.Busy, busy);
                     }

@@ -66,7 +66,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, (long)PageIdentity.FrameMask << PageMap.FrameShift);
-        ObjectDisposedException.ThrowIf(allocator.IsDisposed, allocator);
+        allocator.ThrowIfGone();
         long whole = (bytes + PageMap.SectionSize - 1) / PageMap.SectionSize * PageMap.SectionSize;
         uint first = allocator.Sections.TryAddArea(whole, out AllocationFailure failure);
         return first != 0

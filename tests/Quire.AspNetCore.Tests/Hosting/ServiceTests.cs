@@ -47,14 +47,19 @@ public sealed class ServiceTests
     {
         IConfiguration configuration = Configuration("""
             { "Quire": { "Name": "bound", "LimitBytes": 67108864, "Provider": "PinnedArrays", "ZeroOnFree": true, "TrimInterval": "00:00:02", "KeepBytes": 8192,
-              "Tracking": false, "LimitLogInterval": "00:01:00", "Health": { "DegradedAt": 0.5, "UnhealthyAt": 0.75, "LongHold": "00:03:00" } } }
+              "Tracking": true, "LimitLogInterval": "00:01:00", "Health": { "DegradedAt": 0.5, "UnhealthyAt": 0.75, "LongHold": "00:03:00" } } }
             """);
         using ServiceProvider services = new ServiceCollection().AddQuire(configuration.GetSection("Quire")).BuildServiceProvider();
         QuireOptions options = services.GetRequiredService<IOptions<QuireOptions>>().Value;
         Assert.Equal(
             ("bound", 64 * MiB, QuireProvider.PinnedArrays, true, TimeSpan.FromSeconds(2), 8192L, TimeSpan.FromMinutes(1), 0.5, 0.75, TimeSpan.FromMinutes(3)),
             (options.Name, options.LimitBytes, options.Provider, options.ZeroOnFree, options.TrimInterval, options.KeepBytes, options.LimitLogInterval, options.Health.DegradedAt, options.Health.UnhealthyAt, options.Health.LongHold));
+        Assert.True(options.Tracking);
         Assert.Equal("bound", services.GetRequiredService<PageAllocator>().Name);
+
+        // Not for pinned arrays, and so not beside the others.
+        using ServiceProvider huge = new ServiceCollection().AddQuire(Configuration("""{ "Quire": { "HugePages": true } }""").GetSection("Quire")).BuildServiceProvider();
+        Assert.True(huge.GetRequiredService<IOptions<QuireOptions>>().Value.HugePages);
     }
 
     [Theory]

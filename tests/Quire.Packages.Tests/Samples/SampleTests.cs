@@ -34,6 +34,18 @@ public class SampleTests
     }
 
     [Fact]
+    public void KestrelHolders_names_the_line_that_forgot_its_slices()
+    {
+        (int status, string output) = Run("KestrelHolders", "KestrelHolders", "--self-test");
+        Assert.True(status == 0, output);
+        Assert.Contains("The line to look at: Thumbnails.cs:19 Make", output, StringComparison.Ordinal);
+
+        // The page of the documentation shows this table; its ages and threads are those of another run.
+        Assert.Contains("Thumbnails.cs:19 Make  fragment     8      8  128 B / 32 KiB", output, StringComparison.Ordinal);
+        Assert.Contains("Thumbnails.cs:19 Make  fragment     8      8  128 B / 32 KiB", File.ReadAllText(Path.Combine(SourceModel.Root(), "docs/kestrel.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void LeakInATest_shows_the_table_of_what_a_failed_test_leaked()
     {
         (int status, string output) = Run("LeakInATest", "LeakInATest", "-explicit", "only", "-noColor");

@@ -137,6 +137,21 @@ public sealed class PageAllocatorWatchingTests
     }
 
     [Fact]
+    public void An_allocator_that_is_to_go_when_free_gives_no_range_no_area_and_no_ring_either()
+    {
+        PageAllocator allocator = Trial.Allocator(limit: 64 * Trial.MiB);
+        ContiguousArea area = ContiguousArea.Reserve(allocator, 4 * Trial.MiB, "going");
+        Page page = allocator.Allocate();
+        Assert.False(allocator.DisposeWhenFree());
+        Assert.Throws<ObjectDisposedException>(() => area.Allocate(1));
+        Assert.Throws<ObjectDisposedException>(() => ContiguousArea.Reserve(allocator, 4 * Trial.MiB, "more"));
+        Assert.Throws<ObjectDisposedException>(() => new PacketReceiveRing(new PacketReceiveRingOptions { Allocator = allocator }));
+        area.Dispose();
+        page.Put();
+        Assert.True(SpinWait.SpinUntil(() => allocator.DisposeWhenFree(), TimeSpan.FromSeconds(10)), "all came back, and it stayed");
+    }
+
+    [Fact]
     public void Threads_that_take_and_free_beside_the_end_lose_nothing_and_the_end_comes()
     {
         for (int round = 0; round < 60; round++)

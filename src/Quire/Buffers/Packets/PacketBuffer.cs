@@ -314,7 +314,7 @@ public readonly unsafe partial struct PacketBuffer : IEquatable<PacketBuffer>, I
 
     internal void Verify() => Body("Verify").Verify();
 
-    /// <summary>The pages' numbers of references that this packet has, for tests.</summary>
+    /// <summary>The packet's state, for tests.</summary>
     internal PacketBody State => Body("State");
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

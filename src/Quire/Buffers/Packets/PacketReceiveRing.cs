@@ -82,6 +82,7 @@ public sealed unsafe partial class PacketReceiveRing : IDisposable, IBiasOwner
         _size = PageMap.FrameSize << options.Order;
         _slots = new Slot[options.Slots];
         _memory = new BufferManager(this);
+        _allocator.ThrowIfGone();
         _id = PageOwners.Biases.Enroll(this);
         if (!TryFill(ref _slots[0], origin: 0, out AllocationFailure failure))
         {

@@ -73,10 +73,8 @@ internal sealed unsafe class FragmentStripes
                 try
                 {
                     // After a failure the others are asked all the same: their current pages may have room, which no allocator gives back.
-                    bool took = failure == AllocationFailure.None || stripe.Cache.HasRoom(size)
-                        ? stripe.Cache.TryAllocate(size, out fragment, out failure, PageFragmentCache.MinAlignment, site.File, site.Line, site.Member)
-                        : Nothing(out fragment);
-                    if (took)
+                    if ((failure == AllocationFailure.None || stripe.Cache.HasRoom(size))
+                        && stripe.Cache.TryAllocate(size, out fragment, out failure, PageFragmentCache.MinAlignment, site.File, site.Line, site.Member))
                     {
                         share.Stripe = first + i;
                         return true;
@@ -139,12 +137,6 @@ internal sealed unsafe class FragmentStripes
 
     /// <summary>No thread may be renting or disposing.</summary>
     internal void Verify() => ForEach(static cache => cache.Verify());
-
-    private static bool Nothing(out PageFragment fragment)
-    {
-        fragment = default;
-        return false;
-    }
 
     private void ForEach(Action<PageFragmentCache> action)
     {

@@ -74,25 +74,24 @@ internal static class PoolThreads
     {
         lock (s_gate)
         {
-            s_threads.RemoveAll(static entry =>
-            {
-                // Happens before: a successful join orders all that the dead thread did before what follows.
-                if (!entry.Thread.Join(0))
-                {
-                    return false;
-                }
-
-                for (int slot = 0; slot < entry.Mine.Shares.Length; slot++)
-                {
-                    if (entry.Mine.Shares[slot] is { } share && s_pools[slot] is { } weak && weak.TryGetTarget(out QuireMemoryPool? pool) && pool.Id == share.Pool)
-                    {
-                        pool.OfDeadThreads.Add(share);
-                    }
-                }
-
-                return true;
-            });
+            // Happens before: a successful join orders all that the dead thread did before what follows. All are asked before any is folded in, so that
+            // whatever ends the asking leaves nobody counted twice.
+            List<(Thread Thread, PoolThread Mine)> dead = s_threads.FindAll(static entry => entry.Thread.Join(0));
+            s_threads.RemoveAll(dead.Contains);
+            dead.ForEach(static entry => Bequeath(entry.Mine));
             s_threads.Add((thread, mine));
+        }
+    }
+
+    /// <summary>What a thread that has ended counted, to the pools that are still there.</summary>
+    private static void Bequeath(PoolThread mine)
+    {
+        for (int slot = 0; slot < mine.Shares.Length; slot++)
+        {
+            if (mine.Shares[slot] is { } share && s_pools[slot] is { } weak && weak.TryGetTarget(out QuireMemoryPool? pool) && pool.Id == share.Pool)
+            {
+                pool.OfDeadThreads.Add(share);
+            }
         }
     }
 

@@ -62,10 +62,9 @@ internal sealed class SequenceSegment : ReadOnlySequenceSegment<byte>, IShelved<
 
     internal PageMemory Owner => _owner!;
 
-    /// <summary>Drops the reference; returns what follows.</summary>
-    internal SequenceSegment? Free(CallSite site)
+    /// <summary>Drops the reference.</summary>
+    internal void Free(CallSite site)
     {
-        SequenceSegment? next = Following;
         PageMemory owner = _owner!;
         PacketShare? share = _share;
         _owner = null;
@@ -79,6 +78,5 @@ internal sealed class SequenceSegment : ReadOnlySequenceSegment<byte>, IShelved<
 
         share?.Drop();
         owner.Dispose(site.File, site.Line, site.Member);
-        return next;
     }
 }

@@ -14,7 +14,7 @@ public readonly partial struct SharedSequence
     /// page memory, and copies only what does not.
     /// </summary>
     /// <param name="source">The bytes; their owner must not let them go during the call.</param>
-    /// <param name="copied">How many bytes had to be copied: 0 where the pipe's pool is a <see cref="QuireMemoryPool"/> (<see cref="QuirePipeOptions"/>).</param>
+    /// <param name="copied">How many bytes had to be copied: 0 where the pipe's pool is a <see cref="QuireMemoryPool"/> (<see cref="QuirePipeOptions"/>) without <see cref="QuireMemoryPoolOptions.PlainArrays"/>.</param>
     /// <param name="pool">Where copies go; null for <see cref="QuireMemoryPool.Shared"/>.</param>
     /// <param name="file">Filled in by the compiler.</param>
     /// <param name="line">Filled in by the compiler.</param>

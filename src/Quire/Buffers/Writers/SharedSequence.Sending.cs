@@ -13,7 +13,7 @@ public readonly partial struct SharedSequence
     /// <remarks>
     /// On a region of pinned arrays the pieces go in one gathering system call (<c>writev</c>'s kind), as <see cref="Socket"/> wants array segments for that, in a list, which is garbage. On mapped memory they go one by
     /// one: each costs a system call, so write small messages into one piece (<see cref="FragmentBufferWriter"/> does).
-    /// Keep the sequence until the task has ended. While it runs, the send holds references of its own on the piece under way, so that even a dispose against the rules does not give the memory to others.
+    /// Keep the sequence until the task has ended: the send takes no reference of its own.
     /// </remarks>
     /// <param name="socket">A connected stream socket.</param>
     /// <param name="cancellationToken">Ends the wait; some bytes may have been sent by then.</param>
@@ -40,20 +40,12 @@ public readonly partial struct SharedSequence
     {
         ArgumentNullException.ThrowIfNull(buffers);
         SequenceSegment? first = Body()?.First;
-        for (SequenceSegment? segment = first; segment is not null; segment = segment.Following)
+        if (!IsArrays(first))
         {
-            if (!MemoryMarshal.TryGetArray(segment.Memory, out _))
-            {
-                return false;
-            }
+            return false;
         }
 
-        for (SequenceSegment? segment = first; segment is not null; segment = segment.Following)
-        {
-            MemoryMarshal.TryGetArray(segment.Memory, out ArraySegment<byte> array);
-            buffers.Add(array);
-        }
-
+        AddArrays(first, buffers);
         return true;
     }
 
@@ -69,6 +61,15 @@ public readonly partial struct SharedSequence
         }
 
         return true;
+    }
+
+    private static void AddArrays(SequenceSegment? segment, ICollection<ArraySegment<byte>> buffers)
+    {
+        for (; segment is not null; segment = segment.Following)
+        {
+            MemoryMarshal.TryGetArray(segment.Memory, out ArraySegment<byte> array);
+            buffers.Add(array);
+        }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -90,12 +91,7 @@ public readonly partial struct SharedSequence
     {
         // A cancelled list send can't be stopped by the framework: it is refused before each instead.
         List<ArraySegment<byte>> buffers = new(body.Count);
-        for (SequenceSegment? segment = body.First; segment is not null; segment = segment.Following)
-        {
-            MemoryMarshal.TryGetArray(segment.Memory, out ArraySegment<byte> array);
-            buffers.Add(array);
-        }
-
+        AddArrays(body.First, buffers);
         while (buffers.Count > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();

@@ -50,6 +50,39 @@ public sealed class LifecycleEventTests
     }
 
     [Fact]
+    public void Who_hears_of_a_range_given_up_finds_the_area_as_it_was_and_can_allocate_in_it()
+    {
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "given up", LimitBytes = 64 << 20 });
+        using ContiguousArea area = ContiguousArea.Reserve(allocator, 4 << 20, "given up");
+        bool isInside = false;
+        List<bool> got = [];
+        using Listener listener = new("given up", () =>
+        {
+            if (!isInside)
+            {
+                isInside = true;
+                bool has = area.TryAllocate(1, out ContiguousRange range, out _, deadline: TimeSpan.Zero);
+                if (has)
+                {
+                    area.Release(range);
+                }
+
+                got.Add(has);
+                isInside = false;
+            }
+        });
+        MovablePage page = area.AllocateMovable();
+        PagePin pin = page.Pin();
+        Assert.False(area.TryAllocate(area.Pages, out _, out _, deadline: TimeSpan.FromMilliseconds(50)));
+        pin.Unpin();
+        page.Free();
+        Assert.Contains(listener.Events, static one => one.Name == "MigrationFailed");
+        Assert.NotEmpty(got);
+        Assert.DoesNotContain(false, got);
+        Assert.Empty(listener.Faults);
+    }
+
+    [Fact]
     public void An_area_is_among_the_metrics_from_its_reservation_to_its_end()
     {
         using PageAllocator allocator = new(new PageAllocatorOptions { Name = "areas", LimitBytes = 64 << 20 });
