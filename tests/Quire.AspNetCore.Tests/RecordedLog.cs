@@ -8,6 +8,9 @@ internal sealed class RecordedLog : ILoggerProvider
 {
     internal ConcurrentQueue<(string Category, LogLevel Level, EventId Id, string Text)> Messages { get; } = [];
 
+    /// <summary>Thrown at each message that is written while it is set; the message is kept.</summary>
+    internal Exception? Fault { get; set; }
+
     internal IEnumerable<string> Of(int id) => Messages.Where(message => message.Category == QuireLog.Category && message.Id.Id == id).Select(static message => message.Text);
 
     public ILogger CreateLogger(string categoryName) => new Writer(this, categoryName);
@@ -23,7 +26,13 @@ internal sealed class RecordedLog : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
             log.Messages.Enqueue((category, logLevel, eventId, formatter(state, exception) + (exception is null ? "" : Environment.NewLine + exception)));
+            if (log.Fault is { } fault)
+            {
+                throw fault;
+            }
+        }
     }
 }

@@ -41,20 +41,22 @@ internal sealed class LimitLog : IDisposable
 
     private void Write(PageLimitNotice notice)
     {
-        if (!_log.IsEnabled(LogLevel.Warning))
-        {
-            return;
-        }
-
         try
         {
+            if (!_log.IsEnabled(LogLevel.Warning))
+            {
+                return;
+            }
+
             long refused = Interlocked.Exchange(ref _unlogged, 0);
             string hint = Holders.IsTracking ? "" : " Switch the ledger on (Quire:Tracking, or Holders.Track) to have them named.";
             _log.LimitReached(_allocator.Name, notice.LimitBytes, notice.RequestedBytes, refused, _allocator.GetStatistics().InUseBytes, _allocator.GetHolders().ToString().TrimEnd() + hint);
         }
-        catch (ObjectDisposedException)
+#pragma warning disable CA1031 // On a thread of the pool, where it would end the process; and a log that fails has no other log.
+        catch (Exception)
+#pragma warning restore CA1031
         {
-            // The allocator, or the logger's provider, went meanwhile: nobody is left to be told.
+            // The allocator, or the logger's provider, went meanwhile, or a provider threw: a notice less.
         }
     }
 }

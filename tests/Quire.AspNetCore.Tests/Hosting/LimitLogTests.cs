@@ -42,6 +42,21 @@ public sealed class LimitLogTests
         pages.ForEach(static page => page.Put());
     }
 
+    [Fact]
+    public async Task A_log_that_throws_costs_a_notice_and_not_the_process()
+    {
+        using RecordedLog log = new() { Fault = new InvalidOperationException("the disk is full") };
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "small", LimitBytes = 4 << 20, TrimInterval = Timeout.InfiniteTimeSpan });
+        using LimitLog limit = new(allocator, TimeSpan.Zero, log.CreateLogger(QuireLog.Category));
+        Page all = allocator.Allocate(Page.MaxOrder);
+        Assert.False(allocator.TryAllocate(out _, out _));
+        await Messages(log, 1);
+        log.Fault = null;
+        Assert.False(allocator.TryAllocate(out _, out _));
+        await Messages(log, 2);
+        all.Put();
+    }
+
     private static async Task Messages(RecordedLog log, int count)
     {
         DateTime until = DateTime.UtcNow.AddSeconds(10);
