@@ -191,6 +191,15 @@ internal sealed unsafe class AreaFixture : IDisposable
 
     /// <summary>Runs on a thread of its own, and brings what it throws to the caller of <c>Join</c>.</summary>
     internal static TestThread Start(string name, Action body) => new(name, body);
+
+    /// <summary>A reference to the page's memory that outlives its pin: what the rules forbid.</summary>
+    internal static Page KeepReference(MovablePage page)
+    {
+        PagePin pin = page.Pin();
+        Page kept = pin.Page.Get();
+        pin.Unpin();
+        return kept;
+    }
 }
 
 internal sealed class TestThread

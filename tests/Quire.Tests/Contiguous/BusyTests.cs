@@ -358,27 +358,12 @@ public class BusyTests
     }
 
     [Fact]
-    public void With_tracking_on_a_reference_kept_past_its_pin_is_named()
-    {
-        using AreaFixture world = new();
-        using IDisposable tracking = Holders.Track();
-        MovablePage page = world.Add();
-        Page kept = default;
-        AreaFixture.Start("keeper", () => kept = KeepReference(page)).Join();
-        ContiguousBusyException thrown = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: s_short));
-        BusyPage busy = Assert.Single(thrown.Failure!.BusyPages);
-        Assert.Equal(nameof(KeepReference), Assert.Single(busy.Blocking).Taken.Site.Member);
-        Assert.Equal(0, busy.Untracked);
-        kept.Put();
-    }
-
-    [Fact]
     public void A_reference_put_while_an_allocation_waits_lets_it_go_on()
     {
         using AreaFixture world = new();
         MovablePage page = world.Add();
         Page kept = default;
-        AreaFixture.Start("keeper", () => kept = KeepReference(page)).Join();
+        AreaFixture.Start("keeper", () => kept = AreaFixture.KeepReference(page)).Join();
         TestThread later = AreaFixture.Start("later", () =>
         {
             Thread.Sleep(50);
@@ -396,7 +381,7 @@ public class BusyTests
         using AreaFixture world = new();
         MovablePage page = MovablePage.Allocate(world.Allocator);
         Page kept = default;
-        AreaFixture.Start("keeper", () => kept = KeepReference(page)).Join();
+        AreaFixture.Start("keeper", () => kept = AreaFixture.KeepReference(page)).Join();
         page.Free();
         ContiguousBusyException thrown = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: s_short));
         Assert.Equal(BusyReason.FreedButReferenced, Assert.Single(thrown.Failure!.BusyPages).Reason);
@@ -422,14 +407,6 @@ public class BusyTests
     private static PagePin KeepPinned(MovablePage page) => page.Pin();
 
     private static void TakeOver(PagePin pin) => Assert.True(pin.Transfer());
-
-    private static Page KeepReference(MovablePage page)
-    {
-        PagePin pin = page.Pin();
-        Page kept = pin.Page.Get();
-        pin.Unpin();
-        return kept;
-    }
 
     private static uint Locate(MovablePage page)
     {

@@ -150,22 +150,6 @@ public unsafe class MovablePageTests
     }
 
     [Fact]
-    public void While_tracking_is_on_the_tables_reference_keeps_its_record_when_the_data_moves()
-    {
-        using AreaFixture world = new();
-        using IDisposable tracking = Holders.Track();
-        MovablePage page = world.Add();
-        ContiguousRange range = world.Area.Allocate(1024);
-        PagePin pin = page.Pin();
-        PageHolders holders = Holders.Of(pin.Page);
-        Holder table = Assert.Single(holders.Entries, static entry => entry.Kind == HolderKind.Movable);
-        Assert.Equal("AreaFixture.cs", Path.GetFileName(table.Taken.Site.File));
-        Assert.Equal(0, holders.Untracked);
-        pin.Unpin();
-        world.Area.Release(range);
-    }
-
-    [Fact]
     public void Pinning_and_unpinning_allocate_nothing()
     {
         using AreaFixture world = new();

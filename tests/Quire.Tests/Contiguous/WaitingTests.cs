@@ -259,10 +259,10 @@ public class WaitingTests
         MovablePage page = world.Add();
         PagePin own = page.Pin();
         PageDescriptor* counted = PageMap.DescriptorOf(own.Identity);
-        PageRef.Set(counted, 3);
+        PageRef.AddReturn(counted, 1, "Get");
         ContiguousFailure failure = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: s_short)).Failure!;
         Assert.Equal(BusyReason.Pinned, Assert.Single(failure.BusyPages).Reason);
-        PageRef.Set(counted, 2);
+        PageRef.SubNotLast(counted, 1, "Put");
         failure = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: AreaFixture.Long)).Failure!;
         Assert.Equal(BusyReason.HeldByCaller, Assert.Single(failure.BusyPages).Reason);
         own.Unpin();

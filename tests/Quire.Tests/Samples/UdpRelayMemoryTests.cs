@@ -248,26 +248,6 @@ public class UdpRelayMemoryTests
     }
 
     [Fact]
-    public void What_is_still_held_at_the_stop_is_reported_with_its_holder_and_status_1()
-    {
-        using TestUpstream upstream = new(0x5a);
-        using IDisposable ledger = Holders.Track();
-        using Relay relay = Relay.Start(RelayHarness.Options(upstream));
-        PageFragment forgotten = Forget(relay.Allocator);
-        RelayEnd end = relay.Stop();
-        Assert.Equal(8, end.Statistics.PagesHeld);
-        using StringWriter output = new();
-        using StringWriter error = new();
-        Assert.Equal(1, RelayCommand.Report(end, output, error));
-        Assert.Contains("pages held: 8", output.ToString(), StringComparison.Ordinal);
-        Assert.Contains("udp-relay: still held:", error.ToString(), StringComparison.Ordinal);
-        Assert.Contains("UdpRelayMemoryTests.cs:", error.ToString(), StringComparison.Ordinal);
-        Assert.Contains(nameof(Forget), error.ToString(), StringComparison.Ordinal);
-        forgotten.Free();
-        relay.Allocator.Dispose();
-    }
-
-    [Fact]
     public void A_stop_asked_for_twice_answers_the_same_and_a_relay_whose_port_is_taken_does_not_start()
     {
         using TestUpstream upstream = new(0x5a);
@@ -280,12 +260,6 @@ public class UdpRelayMemoryTests
         Assert.Equal(0, relay.GetStatistics().PagesHeld);
         using Relay next = Relay.Start(RelayHarness.Options(upstream) with { Listen = relay.LocalEndPoint });
         next.StopClean();
-    }
-
-    private static PageFragment Forget(PageAllocator allocator)
-    {
-        using PageFragmentCache cache = new(allocator);
-        return cache.Allocate(23);
     }
 
     private static PageAllocator NewAllocator() => new(new PageAllocatorOptions { Name = "relay test", LimitBytes = Limit });
