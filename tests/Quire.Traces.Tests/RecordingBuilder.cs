@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Quire.Tests;
 
 namespace Quire.Traces.Tests;
 
@@ -169,10 +170,10 @@ public sealed class RecordingBuilder
         return bytes;
     }
 
-    /// <summary>Writes the file into a folder of the test's own and answers its path.</summary>
+    /// <summary>Writes the file, where no path is given into a folder of its own, and answers its path.</summary>
     public string Save(string? path = null)
     {
-        path ??= Path.Combine(Directory.CreateTempSubdirectory("quire-traces-").FullName, "run.qring");
+        path ??= Scratch.FreshPath("run.qring");
         File.WriteAllBytes(path, ToBytes());
         return path;
     }

@@ -50,15 +50,15 @@ public class BlameTests
     [Fact]
     public void Blame_refuses_in_one_line_what_it_can_not_read()
     {
-        string text = Command.FreshPath("notes.txt");
+        string text = Scratch.FreshPath("notes.txt");
         File.WriteAllText(text, "a page, a page\n");
         string cut = Scenes.Server().Save();
         File.WriteAllBytes(cut, File.ReadAllBytes(cut)[..100]);
 
-        Command.IsRefused("there is no file", "blame", Command.FreshPath("none.qring"));
+        Command.IsRefused("there is no file", "blame", Scratch.FreshPath("none.qring"));
         Command.IsRefused("no event of any known form", "blame", text);
         Command.IsRefused("quire: ", "blame", cut);
-        string binary = Command.FreshPath("binary");
+        string binary = Scratch.FreshPath("binary");
         File.WriteAllBytes(binary, [1, 2, 3, 0, 0xff]);
         Command.IsRefused("neither a recording of Quire, nor a trace.dat, nor a trace as text", "blame", binary);
         Command.IsRefused("--page asks about one page", "blame", text, "--page", "1", "--leaks");

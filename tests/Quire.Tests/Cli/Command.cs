@@ -21,6 +21,4 @@ internal static class Command
         Assert.Contains(what, error, StringComparison.Ordinal);
         Assert.Equal("", output);
     }
-
-    internal static string FreshPath(string name) => Path.Combine(Directory.CreateTempSubdirectory("quire-cli-").FullName, name);
 }

@@ -13,7 +13,7 @@ public class ConvertTests
     public void A_recording_becomes_a_trace_dat_with_the_same_answers(string name, string format, params string[] options)
     {
         string file = Scenes.Contiguous().Save();
-        string converted = Command.FreshPath(name);
+        string converted = Scratch.FreshPath(name);
 
         (int status, string output, string error) = Command.Run(["convert", file, converted, .. options]);
 
@@ -29,7 +29,7 @@ public class ConvertTests
     [Fact]
     public void A_recording_becomes_json_lines_by_the_name_of_the_file()
     {
-        string converted = Command.FreshPath("run.jsonl");
+        string converted = Scratch.FreshPath("run.jsonl");
 
         (int status, _, string error) = Command.Run("convert", Scenes.Contiguous().Save(), converted);
 
@@ -42,7 +42,7 @@ public class ConvertTests
     public void A_file_that_exists_is_replaced_only_by_force()
     {
         string file = Scenes.Contiguous().Save();
-        string there = Command.FreshPath("there.dat");
+        string there = Scratch.FreshPath("there.dat");
         File.WriteAllText(there, "mine");
 
         Command.IsRefused("--force replaces it", "convert", file, there);
@@ -55,8 +55,8 @@ public class ConvertTests
     public void A_wrong_conversion_is_refused_and_leaves_nothing_behind()
     {
         string file = Scenes.Contiguous().Save();
-        string fresh = Command.FreshPath("out.dat");
-        string text = Command.FreshPath("notes.txt");
+        string fresh = Scratch.FreshPath("out.dat");
+        string text = Scratch.FreshPath("notes.txt");
         File.WriteAllText(text, "no trace");
 
         Command.IsRefused("--format takes v7, v6 or jsonl", "convert", file, fresh, "--format", "v8");

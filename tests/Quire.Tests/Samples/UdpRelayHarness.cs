@@ -20,7 +20,7 @@ internal sealed class TestUpstream : IDisposable
         Key = key;
         address ??= IPAddress.Loopback;
         _socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 4 << 20 };
-        _socket.Bind(new IPEndPoint(address, port));
+        Bind(address, port);
         EndPoint = (IPEndPoint)_socket.LocalEndPoint!;
         _thread = new Thread(Run) { IsBackground = true, Name = $"upstream {key}" };
         _thread.Start();
@@ -47,6 +47,23 @@ internal sealed class TestUpstream : IDisposable
         _stopping = true;
         _socket.Dispose();
         _thread.Join();
+    }
+
+    /// <summary>To a port that the system hands to nobody by itself: a test that gives it up for a while finds it free again, and what is sent to it meanwhile reaches no other test.</summary>
+    private void Bind(IPAddress address, int port)
+    {
+        while (true)
+        {
+            try
+            {
+                _socket.Bind(new IPEndPoint(address, port != 0 ? port : Random.Shared.Next(10_000, 32_000)));
+                return;
+            }
+            catch (SocketException taken) when (port == 0 && taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // Another one.
+            }
+        }
     }
 
     private void Run()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Quire.Tests;
 using Quire.Traces.Analysis;
 using Xunit;
 
@@ -21,8 +22,7 @@ public class HostileRecordingTests
     [Fact]
     public void A_trace_dat_that_is_cut_short_never_says_by_its_lost_snapshot_that_nothing_is_held()
     {
-        string folder = Directory.CreateTempSubdirectory("quire-traces-").FullName;
-        string whole = Path.Combine(folder, "whole.dat");
+        string whole = Scratch.FreshPath("whole.dat");
         using (TraceInput recording = TraceInput.Open(Scenes.Server().Save()))
         {
             TraceConvert.ToTraceDat(recording, whole);
@@ -30,7 +30,7 @@ public class HostileRecordingTests
 
         // Its last pages are those of the snapshot of the end.
         byte[] bytes = File.ReadAllBytes(whole);
-        string cut = Path.Combine(folder, "cut.dat");
+        string cut = Scratch.FreshPath("cut.dat");
         File.WriteAllBytes(cut, bytes[..^8192]);
         using TraceInput input = TraceInput.Open(cut);
         BlameReport report = TraceAnalysis.Blame(input, new BlameOptions());
@@ -53,7 +53,7 @@ public class HostileRecordingTests
             bytes[at + 1] = (byte)'X';
         }
 
-        string path = Path.Combine(Directory.CreateTempSubdirectory("quire-traces-").FullName, "bad.qring");
+        string path = Scratch.FreshPath("bad.qring");
         File.WriteAllBytes(path, bytes);
         Assert.Contains("not one format text", Assert.Throws<TraceFormatException>(() => TraceInput.Open(path)).Message, StringComparison.Ordinal);
 

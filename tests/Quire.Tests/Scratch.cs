@@ -1,0 +1,17 @@
+namespace Quire.Tests;
+
+/// <summary>Folders for files that tests make and leave; all of them go when the process ends.</summary>
+internal static class Scratch
+{
+    private static readonly Lazy<DirectoryInfo> s_root = new(static () =>
+    {
+        DirectoryInfo root = Directory.CreateTempSubdirectory("quire-tests-");
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => root.Delete(recursive: true);
+        return root;
+    });
+
+    private static int s_last;
+
+    /// <summary>A path in an empty folder of its own.</summary>
+    internal static string FreshPath(string name) => Path.Combine(s_root.Value.CreateSubdirectory($"{Interlocked.Increment(ref s_last)}").FullName, name);
+}
