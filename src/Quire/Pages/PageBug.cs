@@ -37,6 +37,10 @@ internal static unsafe class PageBug
     internal static PageBugException UnfreezeOfUnfrozen(PageDescriptor* head, int count) =>
         Bug(head, $"Unfreeze to {count} of {Name(head)}: its count is {PageRef.Count(head)}; only a frozen page may be unfrozen, to a count that is not negative.");
 
+    /// <summary>A handle to bytes that the page does not have. Its page is alive: half of it may well be right.</summary>
+    internal static PageBugException Torn(PageDescriptor* head, string handle) =>
+        new($"Address of {handle}: the page has {(long)PageMap.FrameSize << head->Order} bytes; the handle is torn or made up.", head->Frame, null);
+
     internal static PageBugException Stale(ulong identity, string operation, string file = "", int line = 0, string member = "")
     {
         uint frame = PageIdentity.Frame(identity);

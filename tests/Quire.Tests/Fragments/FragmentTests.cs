@@ -36,6 +36,45 @@ public sealed unsafe class FragmentTests : IDisposable
     }
 
     [Fact]
+    public void A_torn_handle_shows_no_byte_outside_its_page() => Trial.Seeded(random =>
+    {
+        // One fragment's page with another's place in it, as a thread reads it that races with a write.
+        for (int order = 0; order <= 4; order++)
+        {
+            Page page = _allocator.Allocate(order);
+            for (int i = 0; i < 20_000; i++)
+            {
+                (int offset, int length) = i switch
+                {
+                    0 => (0, page.Length),
+                    1 => (page.Length - 1, 1),
+                    2 => (page.Length, 1),
+                    3 => (1, page.Length),
+                    4 => (1, 0),
+                    _ => (random.Next(1 << 16), random.Next(1 << random.Next(17))),
+                };
+                if ((ushort)offset != offset || (ushort)length != length)
+                {
+                    continue;
+                }
+
+                PageFragment torn = new(page._identity, (uint)offset | ((uint)length << PageFragment.LengthShift));
+                if ((length == 0 && offset == 0) || (length != 0 && offset + length <= page.Length))
+                {
+                    Assert.True(torn.Address == page.Address + offset);
+                    Assert.Equal(length, torn.Span.Length);
+                }
+                else
+                {
+                    Assert.Contains("torn", Assert.Throws<PageBugException>(() => torn.Span.Length).Message);
+                }
+            }
+
+            page.Put();
+        }
+    });
+
+    [Fact]
     public void Every_size_has_its_exact_length_and_its_own_bytes()
     {
         int[] sizes = [1, 7, 8, 9, 255, 4095, 4096, 4097, 32767, 32768, 32769, 65535, 65536, 65537, 1 << 20, (4 << 20) - 1, 4 << 20];

@@ -119,8 +119,14 @@ internal sealed unsafe class FragmentStripes
         {
             if (stripe.TryEnter())
             {
-                stripe.Cache.DrainUnused();
-                stripe.Exit();
+                try
+                {
+                    stripe.Cache.DrainUnused();
+                }
+                finally
+                {
+                    stripe.Exit();
+                }
             }
         }
     }
