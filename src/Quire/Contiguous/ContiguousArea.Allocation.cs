@@ -38,7 +38,9 @@ public sealed unsafe partial class ContiguousArea
             return false;
         }
 
-        ulong identity = PageMap.Descriptor(_first + (uint)start)->Identity;
+        PageDescriptor* first = PageMap.Descriptor(_first + (uint)start);
+        first->WholeLength = pages;
+        ulong identity = first->Identity;
         uint ticket = 0;
         try
         {

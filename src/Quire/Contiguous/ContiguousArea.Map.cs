@@ -191,6 +191,7 @@ public sealed unsafe partial class ContiguousArea
         }
 
         uint given = first;
+        PageMap.Descriptor(first)->WholeLength = 0;
         if (!PagePreparation.TryEndGeneration(PageMap.Descriptor(first)))
         {
             Allocator.RetireFrame(PageMap.Descriptor(first));
@@ -238,6 +239,7 @@ public sealed unsafe partial class ContiguousArea
         HashSet<int> inRanges = [];
         foreach ((int start, Allocated allocated) in _ranges)
         {
+            Invariant.Holds(PageMap.Descriptor(_first + (uint)start)->WholeLength == allocated.Pages, "the range at frame 0x{0:x} and its first descriptor have other lengths", _first + (uint)start);
             for (int at = start; at < start + allocated.Pages; at++)
             {
                 Invariant.Holds(inRanges.Add(at), "frame 0x{0:x} is in two allocated ranges", _first + (uint)at);

@@ -104,7 +104,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
         MovablePage.Allocate(Allocator, file, line, member);
 
     /// <summary>Gives a range back; it is lent again (<c>cma_release</c>).</summary>
-    /// <exception cref="PageBugException">It was released before; the message names both places. Nothing was changed.</exception>
+    /// <exception cref="PageBugException">It was released before; the message names both places. Or the handle is torn. Nothing was changed.</exception>
     /// <exception cref="ArgumentException">The range was never allocated, or belongs to another area.</exception>
     public void Release(ContiguousRange range, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0, [CallerMemberName] string member = "")
     {
@@ -124,6 +124,11 @@ public sealed unsafe partial class ContiguousArea : IDisposable
             if (!_ranges.TryGetValue(start, out Allocated allocated) || allocated.Identity != range.Identity)
             {
                 throw range.Stale($"Release at {new CallSite(file, line, member)}");
+            }
+
+            if (allocated.Pages != range.Pages)
+            {
+                throw range.Torn($"Release at {new CallSite(file, line, member)}", allocated.Pages);
             }
 
             // Happens before: of two releases one finds the range here, and it is that one's from here on.

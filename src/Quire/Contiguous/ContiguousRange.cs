@@ -36,11 +36,23 @@ public readonly unsafe struct ContiguousRange : IEquatable<ContiguousRange>
     public bool IsAlive => _area is not null && PageMap.DescriptorOf(_identity) is var first && first->Identity == _identity && first->State == PageState.Contiguous;
 
     /// <summary>Where it begins.</summary>
-    /// <exception cref="PageBugException">The range was released, or is <c>default</c>.</exception>
-    public byte* Address => IsAlive ? PageMap.DescriptorOf(_identity)->Address : throw Stale(nameof(Address));
+    /// <exception cref="PageBugException">The range was released, or the handle is <c>default</c> or torn.</exception>
+    public byte* Address
+    {
+        get
+        {
+            if (!IsAlive)
+            {
+                throw Stale(nameof(Address));
+            }
+
+            PageDescriptor* first = PageMap.DescriptorOf(_identity);
+            return first->WholeLength == _pages ? first->Address : throw Torn(nameof(Address), first->WholeLength);
+        }
+    }
 
     /// <summary>All of its bytes.</summary>
-    /// <exception cref="PageBugException">The range was released, or is <c>default</c>.</exception>
+    /// <exception cref="PageBugException">The range was released, or the handle is <c>default</c> or torn.</exception>
     /// <exception cref="OverflowException">It is larger than a span can be, 2 GiB: use <see cref="Address"/>.</exception>
     public Span<byte> Span => new(Address, checked((int)Length));
 
@@ -63,6 +75,10 @@ public readonly unsafe struct ContiguousRange : IEquatable<ContiguousRange>
     public static bool operator !=(ContiguousRange left, ContiguousRange right) => !left.Equals(right);
 
     internal ulong Identity => _identity;
+
+    /// <summary>The handle was read while another thread wrote it: it has one range's beginning and another's length.</summary>
+    internal PageBugException Torn(string operation, int pages) =>
+        new($"{operation} of {this}: the range that begins there has {HolderTable.Count(pages, "page")}; the handle is torn.", FirstFrame, null);
 
     internal PageBugException Stale(string operation)
     {

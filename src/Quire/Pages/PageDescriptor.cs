@@ -57,7 +57,7 @@ internal unsafe struct PageDescriptor
     /// <summary>Entry of the movable table whose data the page holds; 0 for other pages.</summary>
     [FieldOffset(48)] internal int Mapping;
 
-    /// <summary>Bytes asked for, where the whole page is one fragment; 0 otherwise.</summary>
+    /// <summary>Bytes asked for, where the whole page is one fragment; pages, at the first frame of a contiguous range; 0 otherwise.</summary>
     [FieldOffset(52)] internal int WholeLength;
 
     /// <summary>Which fragment cache has its bias on the page (<see cref="IBiasOwner"/>); 0 where none ever had since its allocation.</summary>

@@ -5,6 +5,25 @@ namespace Quire.Tests.Contiguous;
 public unsafe class ContiguousAreaTests
 {
     [Fact]
+    public unsafe void A_torn_handle_shows_no_byte_outside_its_range_and_releases_nothing()
+    {
+        using AreaFixture world = new();
+        ContiguousRange small = world.Area.Allocate(3);
+        ContiguousRange large = world.Area.Allocate(500);
+        foreach ((ContiguousRange one, ContiguousRange other) in new[] { (small, large), (large, small) })
+        {
+            ContiguousRange torn = new(world.Area, one.Identity, other.Pages, 0);
+            Assert.Contains("torn", Assert.Throws<PageBugException>(() => torn.Span.Length).Message);
+            Assert.Contains($"has {one.Pages} pages", Assert.Throws<PageBugException>(() => world.Area.Release(torn)).Message);
+            Assert.Equal(one.Length, one.Span.Length);
+        }
+
+        world.Area.Release(small);
+        world.Area.Release(large);
+        world.Verify();
+    }
+
+    [Fact]
     public void A_range_is_memory_in_one_piece_that_can_be_used()
     {
         using AreaFixture world = new();
