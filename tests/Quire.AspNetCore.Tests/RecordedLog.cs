@@ -28,8 +28,10 @@ internal sealed class RecordedLog : ILoggerProvider
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
+            // Before the message is there: who waits for it may then take the fault away.
+            Exception? fault = log.Fault;
             log.Messages.Enqueue((category, logLevel, eventId, formatter(state, exception) + (exception is null ? "" : Environment.NewLine + exception)));
-            if (log.Fault is { } fault)
+            if (fault is not null)
             {
                 throw fault;
             }

@@ -41,6 +41,7 @@ internal sealed class LimitLog : IDisposable
 
     private void Write(PageLimitNotice notice)
     {
+        long refused = 0;
         try
         {
             if (!_log.IsEnabled(LogLevel.Warning))
@@ -48,7 +49,7 @@ internal sealed class LimitLog : IDisposable
                 return;
             }
 
-            long refused = Interlocked.Exchange(ref _unlogged, 0);
+            refused = Interlocked.Exchange(ref _unlogged, 0);
             string hint = Holders.IsTracking ? "" : " Switch the ledger on (Quire:Tracking, or Holders.Track) to have them named.";
             _log.LimitReached(_allocator.Name, notice.LimitBytes, notice.RequestedBytes, refused, _allocator.GetStatistics().InUseBytes, _allocator.GetHolders().ToString().TrimEnd() + hint);
         }
@@ -56,7 +57,8 @@ internal sealed class LimitLog : IDisposable
         catch (Exception)
 #pragma warning restore CA1031
         {
-            // The allocator, or the logger's provider, went meanwhile, or a provider threw: a notice less.
+            // The allocator, or the logger's provider, went meanwhile, or a provider threw: the next message counts these too.
+            Interlocked.Add(ref _unlogged, refused);
         }
     }
 }

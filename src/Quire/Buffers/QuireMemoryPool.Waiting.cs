@@ -152,16 +152,15 @@ public sealed unsafe partial class QuireMemoryPool
                     Complete(waiter, null, Failed(waiter.Size, failure));
                     continue;
                 }
+
+                Complete(waiter, memory, null);
             }
 #pragma warning disable CA1031 // Whatever it is, it is the waiter's: who disposed an owner, or the timer, has asked for nothing.
             catch (Exception fault)
 #pragma warning restore CA1031
             {
                 Complete(waiter, null, fault);
-                continue;
             }
-
-            Complete(waiter, memory, null);
         }
     }
 

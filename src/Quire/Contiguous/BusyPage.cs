@@ -8,7 +8,7 @@ public enum BusyReason
     /// <summary>A short pin did not end in time.</summary>
     Pinned,
 
-    /// <summary>The thread that asked holds it itself, and nobody else does, so there is nothing to wait for.</summary>
+    /// <summary>The thread that asked holds it itself, by every reference there is, all of them on record: so there is nothing to wait for.</summary>
     HeldByCaller,
 
     /// <summary>A long-term pin.</summary>

@@ -86,8 +86,8 @@ public sealed unsafe partial class ContiguousArea : IDisposable
     /// <returns>The range; its bytes are whatever was there, or zero with <see cref="PageAllocatorOptions.ZeroOnFree"/>.</returns>
     /// <exception cref="ContiguousNoSpaceException">No free run is long enough; nothing was tried.</exception>
     /// <exception cref="ContiguousBusyException">
-    /// Pages would not move until the deadline; or the calling thread alone holds one in every range: told at once, on a thread of the pool after
-    /// <see cref="MovablePage.ShortPinBound"/>, since a pin that it took may be ended by another after an <c>await</c>.
+    /// Pages would not move until the deadline; or the calling thread alone holds one in every range, by references that are all on record (pins always are): told at once, on a thread of the pool
+    /// after <see cref="MovablePage.ShortPinBound"/>, since a pin that it took may be ended by another after an <c>await</c>.
     /// </exception>
     /// <exception cref="ContiguousNoMemoryException">There is no other memory to move pages to.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An argument is out of its range.</exception>
@@ -118,26 +118,27 @@ public sealed unsafe partial class ContiguousArea : IDisposable
         }
 
         int start = (int)(range.FirstFrame - _first);
-        uint ticket;
+        Allocated allocated;
+        bool isHere;
         lock (_gate)
         {
-            if (!_ranges.TryGetValue(start, out Allocated allocated) || allocated.Identity != range.Identity)
+            isHere = _ranges.TryGetValue(start, out allocated) && allocated.Identity == range.Identity;
+            if (isHere && allocated.Pages == range.Pages)
             {
-                throw range.Stale($"Release at {new CallSite(file, line, member)}");
+                // Happens before: of two releases one finds the range here, and it is that one's from here on.
+                _ranges.Remove(start);
             }
+        }
 
-            if (allocated.Pages != range.Pages)
-            {
-                throw range.Torn($"Release at {new CallSite(file, line, member)}", allocated.Pages);
-            }
-
-            // Happens before: of two releases one finds the range here, and it is that one's from here on.
-            _ranges.Remove(start);
-            ticket = allocated.Ticket;
+        // With no lock held: who listens for misuses is told, and may want the area.
+        if (!isHere || allocated.Pages != range.Pages)
+        {
+            string operation = $"Release at {new CallSite(file, line, member)}";
+            throw isHere ? range.Torn(operation, allocated.Pages) : range.Stale(operation);
         }
 
         uint origin = Origin.Whole(file, line, member);
-        Ledger.Release(ticket, range.Identity, 1, origin);
+        Ledger.Release(allocated.Ticket, range.Identity, 1, origin);
         GiveBack(start, range.Pages);
         if (Tracking.Recording)
         {

@@ -41,13 +41,10 @@ public readonly unsafe struct ContiguousRange : IEquatable<ContiguousRange>
     {
         get
         {
-            if (!IsAlive)
-            {
-                throw Stale(nameof(Address));
-            }
-
+            // 0 also while it is being released.
             PageDescriptor* first = PageMap.DescriptorOf(_identity);
-            return first->WholeLength == _pages ? first->Address : throw Torn(nameof(Address), first->WholeLength);
+            int pages = IsAlive ? first->WholeLength : 0;
+            return pages == _pages && pages != 0 ? first->Address : throw (pages == 0 ? Stale(nameof(Address)) : Torn(nameof(Address), pages));
         }
     }
 

@@ -23,8 +23,8 @@ namespace Quire;
 /// </para>
 /// <para>
 /// Always checked: the generation. It moves when the page is freed and when it is reused in place, so a handle from an earlier round is found
-/// by every call; and, before bytes are shown, that they lie in the page: a handle that was read while another thread wrote it has one fragment's page and
-/// another's place in it. While the ledger is on, each handle is checked exactly: a second free in the same round and a use after the free too.
+/// by every call; and, before bytes are shown, that they lie in the page: a handle that was read while another thread wrote it (torn) has one fragment's page and
+/// another's place in it, which may be behind that page's end. A torn handle within a page is not found. While the ledger is on, each handle is checked exactly: a second free in the same round and a use after the free too.
 /// All methods may be called on any thread.
 /// </para>
 /// </remarks>
@@ -66,7 +66,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     public bool IsAlive => AsPage.IsAlive;
 
     /// <summary>Where the bytes begin.</summary>
-    /// <exception cref="PageBugException">The handle is stale or torn; while the ledger is on, also when it was freed.</exception>
+    /// <exception cref="PageBugException">The handle is stale, or the bytes do not lie in its page; while the ledger is on, also when it was freed.</exception>
     public byte* Address
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,7 +81,7 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
     }
 
     /// <summary>The bytes. The span itself is not checked again: do not use it after the free.</summary>
-    /// <exception cref="PageBugException">The handle is stale or torn; while the ledger is on, also when it was freed.</exception>
+    /// <exception cref="PageBugException">The handle is stale, or the bytes do not lie in its page; while the ledger is on, also when it was freed.</exception>
     public Span<byte> Span
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -221,10 +221,10 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
         Page.PutSlow(identity, word >> TicketShift, 1, PageTemperature.Hot, "Free", file, line, member);
     }
 
-    /// <summary>A whole page's fragment begins where the page does; any other that comes here is not of this page.</summary>
+    /// <summary>A fragment with a page of its own begins where the page does; any other that comes here is not of this page.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static byte* WholeAddress(PageDescriptor* head, ulong identity, ulong word) =>
-        (uint)word == 0 ? head->Address : throw PageBug.Torn(head, new PageFragment(identity, word).ToString());
+        (uint)word == 0 && head->WholeLength != 0 ? head->Address : throw PageBug.Torn(head, new PageFragment(identity, word).ToString());
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int WholeLength(ulong identity, ulong word) => Page.HeadDescriptorSlow(identity, word >> TicketShift, "Length")->WholeLength;

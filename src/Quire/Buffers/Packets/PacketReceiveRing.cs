@@ -82,11 +82,23 @@ public sealed unsafe partial class PacketReceiveRing : IDisposable, IBiasOwner
         _size = PageMap.FrameSize << options.Order;
         _slots = new Slot[options.Slots];
         _memory = new BufferManager(this);
-        _allocator.ThrowIfGone();
         _id = PageOwners.Biases.Enroll(this);
-        if (!TryFill(ref _slots[0], origin: 0, out AllocationFailure failure))
+        AllocationFailure failure;
+        bool isFilled = false;
+        try
         {
-            PageOwners.Biases.Depart(_id);
+            isFilled = TryFill(ref _slots[0], origin: 0, out failure);
+        }
+        finally
+        {
+            if (!isFilled)
+            {
+                PageOwners.Biases.Depart(_id);
+            }
+        }
+
+        if (!isFilled)
+        {
             throw PageAllocationException.For(failure, $"No page of order {_order} for a receive ring from allocator '{_allocator.Name}': {failure}.");
         }
     }
