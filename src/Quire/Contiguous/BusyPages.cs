@@ -3,6 +3,9 @@ namespace Quire;
 /// <summary>Finds out why pages do not move, and who holds them, with one walk over the ledger for all of them.</summary>
 internal static unsafe class BusyPages
 {
+    /// <summary>Busy without a holder is a retry: a page that nobody holds is waited for this long past the deadline.</summary>
+    internal static readonly TimeSpan TransitBound = TimeSpan.FromMilliseconds(100);
+
     /// <summary>A quick look without any right to the page: true where it could not be moved now. Pins count in the page's own count, so the table need not be asked.</summary>
     internal static bool IsBusy(PageDescriptor* page) =>
         page->State == PageState.InUse && (page->Mapping == 0 || PageRef.Count(page) > 1);

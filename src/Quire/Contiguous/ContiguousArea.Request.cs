@@ -9,9 +9,6 @@ public sealed unsafe partial class ContiguousArea
     private static readonly TimeSpan s_lookAgain = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan s_lookAgainAtLeast = TimeSpan.FromMilliseconds(16);
 
-    /// <summary>Busy without a holder is a retry: a page that nobody holds is waited for this long past the deadline.</summary>
-    private static readonly TimeSpan s_transitBound = TimeSpan.FromMilliseconds(100);
-
     /// <summary>One allocation on its way.</summary>
     private sealed class Request(ContiguousArea area, int pages, int alignment, Deadline until)
     {
@@ -235,7 +232,7 @@ public sealed unsafe partial class ContiguousArea
                 {
                     // Busy, and no holder: it lets go this moment, or is in transit. That is a retry, though not for ever.
                     // Asked once: the look below takes its time, and a bound that ended meanwhile would give a failure that names no page.
-                    Deadline last = _transitUntil ??= Deadline.In(s_transitBound);
+                    Deadline last = _transitUntil ??= Deadline.In(BusyPages.TransitBound);
                     bool isLast = last.IsOver;
                     List<BusyPage> busy = BusyPages.Of(attempt.LeftFrames, Ledger.CurrentThread, all: isLast);
                     if (isLast || (busy.Count == attempt.LeftCount && busy.TrueForAll(static page => page.Reason != BusyReason.InTransit)))

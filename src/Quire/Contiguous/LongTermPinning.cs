@@ -8,9 +8,6 @@ internal static unsafe class LongTermPinning
     /// <summary>What no signal comes for (a reference without a pin, a page in transit) is looked at again after this.</summary>
     private static readonly TimeSpan s_lookAgain = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>Busy without a holder is a retry: a page that nobody holds is waited for this long past the deadline.</summary>
-    private static readonly TimeSpan s_transitBound = TimeSpan.FromMilliseconds(100);
-
     private static long s_moved;
 
     /// <summary>Pages moved out of areas, since the process began.</summary>
@@ -137,7 +134,7 @@ internal static unsafe class LongTermPinning
         internal void ThrowIfHopeless(PageDescriptor* source, MoveOutcome outcome)
         {
             bool isOver = _until.IsOver;
-            bool isLast = isOver && (_transitUntil ??= Deadline.In(s_transitBound)).IsOver;
+            bool isLast = isOver && (_transitUntil ??= Deadline.In(BusyPages.TransitBound)).IsOver;
             bool mayBeOwn = _ownUntil.IsOver && (PinThread.Current.HoldsAny || Tracking.Active);
             if (!isLast && (outcome == MoveOutcome.InTransit || (!isOver && !mayBeOwn)))
             {

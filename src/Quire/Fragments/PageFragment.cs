@@ -75,8 +75,8 @@ public readonly unsafe struct PageFragment : IEquatable<PageFragment>
             PageDescriptor* head = HeadDescriptor("Address");
 
             // A length of 0 wraps to what no page has, and goes the slow way.
-            ulong last = (ulong)(((uint)_word >> LengthShift) - 1) + (ushort)_word;
-            return last < (uint)(PageMap.FrameSize << head->Order) ? head->Address + (ushort)_word : WholeAddress(head, _identity, _word);
+            ulong last = (ulong)(((uint)_word >> LengthShift) - 1) + (uint)Offset;
+            return last < (uint)(PageMap.FrameSize << head->Order) ? head->Address + Offset : WholeAddress(head, _identity, _word);
         }
     }
 
