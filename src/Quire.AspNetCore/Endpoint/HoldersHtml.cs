@@ -49,7 +49,7 @@ internal static class HoldersHtml
         {
             int most = (int)options.MaximumTracking.TotalSeconds;
             page.Append(CultureInfo.InvariantCulture,
-                $"<form method=\"post\"><label>Ledger on for <input type=\"number\" name=\"seconds\" min=\"1\" max=\"{most}\" value=\"{Math.Min(60, most)}\"> s</label> <button>Switch on</button></form>\n");
+                $"<form method=\"post\"><label>Ledger on for <input type=\"number\" name=\"seconds\" min=\"1\" max=\"{most}\" value=\"{Math.Min(60, most)}\"> s</label> <button>{(report.Tracking ? "Keep on" : "Switch on")}</button></form>\n");
         }
 
         foreach (AllocatorReport allocator in report.Allocators)

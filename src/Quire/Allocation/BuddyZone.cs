@@ -12,7 +12,7 @@ namespace Quire;
 /// </para>
 /// <para>
 /// Equation: <c>Managed == Lists.FreeFrames + Out</c>, where <c>Out</c> are the frames on per-core lists, in magazines, in use,
-/// in contiguous ranges, retired or bad. The two sides are counted apart, so that a lost frame shows.
+/// in contiguous ranges, retired, bad or for a moment with the trimmer. The two sides are counted apart, so that a lost frame shows.
 /// </para>
 /// </remarks>
 internal sealed unsafe partial class BuddyZone
@@ -32,6 +32,9 @@ internal sealed unsafe partial class BuddyZone
 
     /// <summary>Frames taken and not given back.</summary>
     internal long Out { get; private set; }
+
+    /// <summary>Frames that are off their list only while the trimmer gives their memory back. Part of <see cref="Out"/>, and free all the same.</summary>
+    internal long Detached { get; private set; }
 
     /// <summary>The fewest free frames since the trimmer last asked: what stayed free all the time is idle.</summary>
     internal long LeastFree { get; private set; }
@@ -113,11 +116,20 @@ internal sealed unsafe partial class BuddyZone
         Insert(frame, order, atBack);
     }
 
-    /// <summary>Takes one particular free block off its list.</summary>
+    /// <summary>Takes one particular free block off its list for a while. It stays free, and nobody's.</summary>
     internal void Detach(uint frame)
     {
-        Out += 1L << PageMap.Descriptor(frame)->Order;
+        long frames = 1L << PageMap.Descriptor(frame)->Order;
+        Out += frames;
+        Detached += frames;
         Lists.Remove(frame);
+    }
+
+    /// <summary>Gives a detached block back, to where it is taken last.</summary>
+    internal void Reattach(uint frame, int order)
+    {
+        Detached -= 1L << order;
+        Give(frame, order, atBack: true);
     }
 
     /// <summary>The migrate type of the page block that holds a frame.</summary>

@@ -34,10 +34,10 @@ public sealed unsafe partial class PageAllocator
         PageAllocatorStatistics statistics = new()
         {
             ManagedFrames = Zone.Managed,
-            BuddyFrames = Zone.Lists.FreeFrames,
+            BuddyFrames = Zone.Lists.FreeFrames + Zone.Detached,
             PerCoreFrames = perCore,
             MagazineFrames = magazines,
-            InUseFrames = Zone.Out - Zone.Retired - perCore - magazines,
+            InUseFrames = Zone.Out - Zone.Detached - Zone.Retired - perCore - magazines,
             RetiredFrames = Zone.Retired,
             DecommittedFrames = _trimmer.DecommittedFrames,
             LargestFreeOrder = order,
@@ -48,11 +48,19 @@ public sealed unsafe partial class PageAllocator
         return statistics;
     }
 
-    /// <summary>Checks every equation of the allocator, the statistics against a walk over all descriptors too. No thread may be allocating or freeing.</summary>
+    /// <summary>Checks every equation of the allocator, the statistics against a walk over all descriptors too. No thread may be allocating or freeing; trims by the timer wait.</summary>
     /// <exception cref="InvalidOperationException">An equation does not hold; the message says which and where.</exception>
     public void Verify()
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
+        lock (_trimmer.Ticking)
+        {
+            VerifyAtRest();
+        }
+    }
+
+    private void VerifyAtRest()
+    {
         foreach (PerCoreList list in _perCore)
         {
             list.Verify();

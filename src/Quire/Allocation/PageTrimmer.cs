@@ -34,6 +34,9 @@ internal sealed unsafe class PageTrimmer : IDisposable
         }
     }
 
+    /// <summary>Held while a tick of the timer is at work; holding it keeps ticks away. Listeners are told after it.</summary>
+    internal Lock Ticking { get; } = new();
+
     /// <summary>What went wrong at the last tick that went wrong; null where none did.</summary>
     internal Exception? LastFault { get; set; }
 
@@ -48,14 +51,18 @@ internal sealed unsafe class PageTrimmer : IDisposable
     public void Dispose() => _timer?.Dispose();
 
     /// <summary>Gives back everything that is free; returns bytes. Called with no lock held: listeners are told.</summary>
-    internal long Trim(string reason = "asked")
-    {
-        _allocator.Reclaim();
-        return Told(Decommit(long.MaxValue), reason);
-    }
+    internal long Trim() => Told(GiveBackAll(), "asked");
 
     /// <summary>Gives back what was idle during the interval that ends here; returns bytes.</summary>
-    internal long TrimIdle()
+    internal long TrimIdle() => Told(GiveBackIdle(), "idle");
+
+    private long GiveBackAll()
+    {
+        _allocator.Reclaim();
+        return Decommit(long.MaxValue);
+    }
+
+    private long GiveBackIdle()
     {
         _allocator.DrainIdle();
         BuddyZone zone = _allocator.Zone;
@@ -63,7 +70,25 @@ internal sealed unsafe class PageTrimmer : IDisposable
         long idle = zone.RestartLeastFree();
         zone.Gate.Exit();
         long keep = _allocator.Options.KeepBytes / PageMap.FrameSize;
-        return Told(Decommit(idle - DecommittedFrames - keep), "idle");
+        return Decommit(idle - DecommittedFrames - keep);
+    }
+
+    private long GiveBackAtTick(bool isPressureHigh)
+    {
+        // Somebody verifies, or the last tick is still at work: another one comes.
+        if (!Ticking.TryEnter())
+        {
+            return 0;
+        }
+
+        try
+        {
+            return isPressureHigh ? GiveBackAll() : GiveBackIdle();
+        }
+        finally
+        {
+            Ticking.Exit();
+        }
     }
 
     private long Told(long bytes, string reason)
@@ -117,14 +142,8 @@ internal sealed unsafe class PageTrimmer : IDisposable
 
         try
         {
-            if (_allocator.Options.Pressure.IsHigh())
-            {
-                Trim("pressure");
-            }
-            else
-            {
-                TrimIdle();
-            }
+            bool isHigh = _allocator.Options.Pressure.IsHigh();
+            Told(GiveBackAtTick(isHigh), isHigh ? "pressure" : "idle");
         }
         catch (Exception fault)
         {
@@ -197,7 +216,7 @@ internal sealed unsafe class PageTrimmer : IDisposable
         _allocator.Zone.Gate.Enter();
         foreach (uint frame in blocks)
         {
-            _allocator.Zone.Give(frame, order, atBack: true);
+            _allocator.Zone.Reattach(frame, order);
         }
 
         _allocator.Zone.Gate.Exit();

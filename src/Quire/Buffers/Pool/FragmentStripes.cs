@@ -112,7 +112,7 @@ internal sealed unsafe class FragmentStripes
         return false;
     }
 
-    /// <summary>Gives back what no fragment is out of. Waits for nobody.</summary>
+    /// <summary>Gives back what no fragment is out of: everywhere, or (false) where no page was changed since the last call. Waits for nobody.</summary>
     internal void Reclaim(bool all)
     {
         foreach (Stripe stripe in _stripes)
@@ -121,7 +121,12 @@ internal sealed unsafe class FragmentStripes
             {
                 try
                 {
-                    stripe.Cache.DrainUnused();
+                    if (all || stripe.Rounds == stripe.Cache.Rounds)
+                    {
+                        stripe.Cache.DrainUnused();
+                    }
+
+                    stripe.Rounds = stripe.Cache.Rounds;
                 }
                 finally
                 {
@@ -171,6 +176,9 @@ internal sealed unsafe class FragmentStripes
         private Line _line;
 
         internal PageFragmentCache Cache { get; } = new(allocator);
+
+        /// <summary>The cache's rounds at the last reclaim. Belongs to who is inside.</summary>
+        internal long Rounds { get; set; }
 
         /// <summary>Happens before: the exchange that finds 0 follows the release by the one who was inside last, so all that was done to the cache is seen.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
