@@ -11,7 +11,12 @@ internal sealed class CacheRun(TextWriter output, TimeSpan phase)
     /// <summary>Outside the area, so that what is cached has somewhere to move to; less than the cache has, so that it must give up some.</summary>
     private const long Elsewhere = 16L << 20;
     private const long Generous = 40L << 20;
+    private const long Full = 30L << 20;
     private const long Modest = 12L << 20;
+
+    /// <summary>For what happens in the end on a machine with other work too: a reader that loses its core in the midst of a pin keeps the camera waiting that long.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+
     private const int Keys = 20_000;
 
     private string _wrong = "";
@@ -25,6 +30,7 @@ internal sealed class CacheRun(TextWriter output, TimeSpan phase)
             using Readers readers = new(cache, Keys, threads: 2, seed: 42);
             Say($"area 'camera': {Mib(area.Bytes)} MiB in one piece, lent to the cache until the camera wants it");
             Phase(cache, readers, "cache alone");
+            Require(SpinWait.SpinUntil(() => cache.Figures.Bytes >= Full, s_patience), "the readers did not fill the cache");
             GiveWay(area, cache, readers);
             Forget(area, cache, readers);
             Require(readers.Damaged == 0, $"{readers.Damaged} values were damaged");
@@ -46,7 +52,7 @@ internal sealed class CacheRun(TextWriter output, TimeSpan phase)
         long evicted = cache.Figures.Evicted;
         cache.LimitBytes = Modest;
         evicted = cache.Figures.Evicted - evicted;
-        if (!area.TryAllocate(area.Pages, out ContiguousRange range, out ContiguousFailure? failure))
+        if (!area.TryAllocate(area.Pages, out ContiguousRange range, out ContiguousFailure? failure, deadline: s_patience))
         {
             Require(false, $"the camera got nothing: {failure}");
             return;
@@ -77,7 +83,7 @@ internal sealed class CacheRun(TextWriter output, TimeSpan phase)
         Say("");
         Say("the thumbnailer lets go; the same allocation again:");
         thumbnailer.LetGo();
-        if (isBusy && area.TryAllocate(area.Pages, out range, out failure))
+        if (isBusy && area.TryAllocate(area.Pages, out range, out failure, deadline: s_patience))
         {
             Say(string.Create(CultureInfo.InvariantCulture, $"success: {Mib(range.Span.Length)} MiB in one piece"));
         }
@@ -97,7 +103,8 @@ internal sealed class CacheRun(TextWriter output, TimeSpan phase)
         CacheFigures before = cache.Figures;
         readers.TakeLongestGet();
         Thread.Sleep(phase);
-        CacheFigures now = cache.Figures.Since(before);
+        CacheFigures now = default;
+        SpinWait.SpinUntil(() => (now = cache.Figures.Since(before)) is { Hits: > 0, Misses: > 0 }, s_patience);
         Say(string.Create(
             CultureInfo.InvariantCulture,
             $"{name + ':',-24} {Mib(now.Bytes),3} MiB, {now.Entries,6:N0} entries, {now.Hits + now.Misses,9:N0} gets, {now.HitRate:P1} hits, longest {readers.TakeLongestGet().TotalMilliseconds:N1} ms"));

@@ -10,7 +10,7 @@ namespace Quire.Docs.Tests;
 /// <summary>Compiles a program of the documentation as a new console project would, and runs it in a process of its own.</summary>
 internal sealed class ProgramRunner : IDisposable
 {
-    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(5);
 
     /// <summary>What a new console project has by itself.</summary>
     private const string Usings = """

@@ -24,7 +24,7 @@ public partial class WebProjectTests(PackedQuire packed)
         System.Diagnostics.ProcessStartInfo start = packed.Start(project.Folder, Path.Combine(project.Folder, "bin", "Release", "net10.0", "Server.dll"), "--urls", "http://127.0.0.1:0");
         using ChildProcess server = new(start);
         Match address = Match.Empty;
-        Assert.True(SpinWait.SpinUntil(() => (address = Address().Match(server.Output)).Success || server.HasExited, TimeSpan.FromSeconds(60)) && address.Success, server.Output + server.Error);
+        Assert.True(SpinWait.SpinUntil(() => (address = Address().Match(server.Output)).Success || server.HasExited, TimeSpan.FromMinutes(3)) && address.Success, server.Output + server.Error);
 
         using HttpClient client = new() { BaseAddress = new Uri(address.Groups[1].Value) };
         Assert.Equal("Hello from pages.", await client.GetStringAsync("/"));
@@ -35,9 +35,13 @@ public partial class WebProjectTests(PackedQuire packed)
 
         server.Signal(ChildProcess.SigTerm);
         Assert.True(server.WaitForExit(TimeSpan.FromSeconds(60)) == 0, server.Output + server.Error);
-        Assert.DoesNotContain("warn:", server.Output, StringComparison.Ordinal);
+        Assert.DoesNotMatch(Warning(), server.Output);
         Assert.DoesNotContain("fail:", server.Output, StringComparison.Ordinal);
     }
+
+    /// <summary>Any but Kestrel's own, that its heartbeat came late: the machine has other work to do.</summary>
+    [GeneratedRegex(@"(?m)^warn: (?!Microsoft\.AspNetCore\.Server\.Kestrel\[22\])")]
+    private static partial Regex Warning();
 
     [GeneratedRegex(@"Now listening on: (http://\S+)")]
     private static partial Regex Address();

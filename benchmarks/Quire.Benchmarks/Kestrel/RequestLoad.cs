@@ -19,7 +19,7 @@ internal static class RequestLoad
     {
         string url = new Uri(server, path).ToString();
         ProcessStartInfo start = s_wrk is not null
-            ? new ProcessStartInfo(s_wrk, ["-t1", $"-c{connections}", $"-d{seconds}s", url]) { RedirectStandardOutput = true }
+            ? new ProcessStartInfo(s_wrk, ["-t1", $"-c{connections}", $"-d{seconds}s", "--timeout", "60s", url]) { RedirectStandardOutput = true }
             : ThisProgram.Again("kestrel-load", url, connections.ToString(CultureInfo.InvariantCulture), seconds.ToString(CultureInfo.InvariantCulture));
         using Process process = Process.Start(start)!;
         string output = process.StandardOutput.ReadToEnd();

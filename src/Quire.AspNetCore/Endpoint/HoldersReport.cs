@@ -5,7 +5,7 @@ namespace Quire.AspNetCore;
 /// <summary>Who holds what, at one moment: what the page, the text and the JSON are made of.</summary>
 /// <param name="Time">When it was made.</param>
 /// <param name="Tracking">Whether the ledger is on.</param>
-/// <param name="TrackingSecondsLeft">Seconds for which the endpoint keeps it on; 0 where nobody asked it to.</param>
+/// <param name="TrackingSecondsLeft">Whole seconds for which the endpoint keeps it on, rounded up; 0 where nobody asked it to.</param>
 /// <param name="Allocators">Each allocator of the process.</param>
 /// <param name="Pools">Each memory pool of the process.</param>
 internal sealed record HoldersReport(DateTimeOffset Time, bool Tracking, double TrackingSecondsLeft, IReadOnlyList<AllocatorReport> Allocators, IReadOnlyList<PoolReport> Pools)
@@ -17,7 +17,7 @@ internal sealed record HoldersReport(DateTimeOffset Time, bool Tracking, double 
         return new HoldersReport(
             DateTimeOffset.UtcNow,
             tracking,
-            Math.Round(trackingLeft.TotalSeconds),
+            Math.Ceiling(trackingLeft.TotalSeconds),
             [.. PageAllocator.All().Select(AllocatorReport.Make).OfType<AllocatorReport>().OrderByDescending(static one => one.InUseBytes).ThenBy(static one => one.Name, StringComparer.Ordinal)],
             [.. QuireMemoryPool.All().Select(PoolReport.Make).OrderByDescending(static one => one.RentedBytes).ThenBy(static one => one.Name, StringComparer.Ordinal)]);
     }

@@ -59,7 +59,7 @@ public sealed class LimitLogTests
 
     private static async Task Messages(RecordedLog log, int count)
     {
-        DateTime until = DateTime.UtcNow.AddSeconds(10);
+        DateTime until = DateTime.UtcNow.AddSeconds(60);
         while (log.Of(1).Count() < count && DateTime.UtcNow < until)
         {
             await Task.Delay(10);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Quire.Traces.Analysis;
 using Xunit;
 
@@ -44,8 +43,9 @@ public sealed class LongLifeTests
         }
 
         // Looking through all of them at every put took 8 s on the machine on which this takes 0.3 s.
-        Stopwatch clock = Stopwatch.StartNew();
+        TimeSpan began = ProcessorTime.Now();
         Assert.Equal(10_000, text.Blame().Attempts.Count);
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"{clock.Elapsed}");
+        TimeSpan took = ProcessorTime.Now() - began;
+        Assert.True(took < TimeSpan.FromSeconds(5), $"{took}");
     }
 }
