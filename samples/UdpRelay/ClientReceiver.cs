@@ -9,9 +9,6 @@ internal sealed class ClientReceiver : IDisposable
     /// <summary>Pause after a receive that failed for a reason unknown, so that a lasting fault costs no core.</summary>
     private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>How long a stopping receiver empties the socket, in milliseconds.</summary>
-    private const int LongestDrain = 100;
-
     private readonly Socket _socket;
     private readonly RelayCounters _counters;
     private readonly DatagramQueue<Query> _queue;
@@ -27,6 +24,9 @@ internal sealed class ClientReceiver : IDisposable
         _queue = queue;
         _ring = ReceiveRings.ForClients(allocator);
     }
+
+    /// <summary>How long a stopping receiver empties the socket, in milliseconds.</summary>
+    internal int LongestDrain { get; init; } = 100;
 
     /// <summary>Receives until <see cref="Stop"/>.</summary>
     internal void Run()
@@ -63,19 +63,20 @@ internal sealed class ClientReceiver : IDisposable
                 return;
             }
 
-            if (!Volatile.Read(ref _stopping))
-            {
-                Queue(length, new ClientAddress(from));
-                continue;
-            }
-
-            // What the kernel still held is relayed too, but a flood must not keep the relay from stopping.
-            if (length == 0 || Environment.TickCount64 >= _stopBy)
+            // While it runs an empty datagram is one like any other; to one that stops it says that the socket is empty.
+            bool stopping = Volatile.Read(ref _stopping);
+            if (stopping && length == 0)
             {
                 return;
             }
 
             Queue(length, new ClientAddress(from));
+
+            // What the kernel still held is relayed too, but a flood must not keep the relay from stopping.
+            if (stopping && Environment.TickCount64 >= _stopBy)
+            {
+                return;
+            }
         }
     }
 

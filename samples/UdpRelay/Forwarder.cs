@@ -243,9 +243,7 @@ internal sealed class Forwarder
         }
     }
 
-    /// <summary>
-    /// Closes what has been silent both ways for the idle time. Unread replies are not silence: the process may have been stopped for a while.
-    /// </summary>
+    /// <summary>Closes what has been silent both ways for the idle time.</summary>
     private void Sweep(long now)
     {
         Session? next;
@@ -253,7 +251,7 @@ internal sealed class Forwarder
         {
             next = session.Newer;
             CountKernelDrops(session);
-            if (now - Math.Max(session.LastQuery, session.LastReply) >= _idle && !session.HasUnread)
+            if (session.IsIdle(now, _idle))
             {
                 Close(session, SessionEnd.Idle);
             }

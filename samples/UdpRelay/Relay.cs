@@ -14,13 +14,11 @@ namespace Quire.Samples.UdpRelay;
 /// </remarks>
 internal sealed class Relay : IDisposable
 {
-    /// <summary>How long a stop waits for each thread. They need milliseconds; more means a send that blocks.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
-
     private readonly long _startedAt = Environment.TickCount64;
     private readonly RelayCounters _counters = new();
     private readonly TaskCompletionSource<Exception> _fault = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _stopGate = new();
+    private readonly TimeSpan _patience;
     private readonly RelayMemory _memory;
     private readonly DatagramQueue<Query> _queries;
     private readonly DatagramQueue<Reply> _replies;
@@ -34,6 +32,7 @@ internal sealed class Relay : IDisposable
 
     private Relay(RelayOptions options, Socket socket, RelayMemory memory)
     {
+        _patience = options.Patience;
         _socket = socket;
         _memory = memory;
         LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
@@ -123,7 +122,7 @@ internal sealed class Relay : IDisposable
         Join(_forwarding);
 
         // 3. no more replies in; 4. those queued go out.
-        bool allEnded = _replyReceiver.WaitForSessions(s_patience);
+        bool allEnded = _replyReceiver.WaitForSessions(_patience);
         _replies.Close();
         Join(_replying);
         _socket.Dispose();
@@ -145,14 +144,14 @@ internal sealed class Relay : IDisposable
 
     private void Join(Thread thread)
     {
-        if (thread.Join(s_patience))
+        if (thread.Join(_patience))
         {
             return;
         }
 
         // It is in a system call that does not return: without the socket it does.
         _socket.Dispose();
-        if (!thread.Join(s_patience))
+        if (!thread.Join(_patience))
         {
             Fail(new TimeoutException($"thread '{thread.Name}' did not end"));
         }

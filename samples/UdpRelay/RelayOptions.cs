@@ -30,4 +30,7 @@ internal sealed record RelayOptions
 
     /// <summary>Asked of the system for each socket's buffers, in bytes; it may give less.</summary>
     internal int SocketBufferBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>How long a stop waits for each thread. They need milliseconds; more means a send that blocks.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -95,7 +95,6 @@ internal sealed class ReplyReceiver : IDisposable
 
         try
         {
-            long now = Environment.TickCount64;
             for (int read = 0; read < Burst; read++)
             {
                 int length = session.Receive(ring!.Buffer, out SocketError error);
@@ -110,7 +109,7 @@ internal sealed class ReplyReceiver : IDisposable
                     continue;
                 }
 
-                session.MarkReplied(now);
+                session.MarkReplied(Environment.TickCount64);
                 _counters.FromUpstreams.Add(length);
                 Queue(ring, length, session);
             }

@@ -115,6 +115,26 @@ internal sealed class Session : IDisposable
     internal bool HasUnread => _socket.Available > 0;
 
     /// <summary>
+    /// True when at <paramref name="now"/> nothing had come either way for so many milliseconds. Unread replies are not silence: the process may have been
+    /// stopped for a while. The forwarding thread's.
+    /// </summary>
+    internal bool IsIdle(long now, long milliseconds)
+    {
+        if (IsSilent())
+        {
+            // Under the gate no reply is on its way from the socket to its mark.
+            lock (_gate)
+            {
+                return IsSilent() && !HasUnread;
+            }
+        }
+
+        return false;
+
+        bool IsSilent() => now - Math.Max(LastQuery, LastReply) >= milliseconds;
+    }
+
+    /// <summary>
     /// Closes the socket, which ends the receiving, which gives up the wait. What has arrived is read first (up to
     /// <see cref="LastBursts"/>), and what is queued is still delivered.
     /// </summary>

@@ -16,6 +16,6 @@ public sealed partial class LedgerCollectionTests
         Assert.Empty(switching.Where(static file => !file.Text.Contains("[Collection(Ledger", StringComparison.Ordinal)).Select(file => Path.GetRelativePath(folder, file.Path)));
     }
 
-    [GeneratedRegex(@"\b(Holders\.Track|PageTracing\.(Try)?Start|Ledger\.Start|new PageLeakScope)\(|\bPageLeakScope \w+ = new\(")]
+    [GeneratedRegex(@"\b(Holders\.Track|RelayCommand\.Run|PageTracing\.(Try)?Start|Ledger\.Start|new PageLeakScope)\(|\bPageLeakScope \w+ = new\(")]
     private static partial Regex SwitchesOn();
 }

@@ -187,7 +187,8 @@ public sealed unsafe class PacketLedgerTests : IDisposable
         PacketBuffer[] handed = new PacketBuffer[64];
         using SemaphoreSlim full = new(0);
         using SemaphoreSlim empty = new(0);
-        const int Rounds = 400;
+        const int Window = 200;
+        const int Rounds = 4 * Window;
         Thread other = new(() =>
         {
             for (int round = 0; round < Rounds; round++)
@@ -202,7 +203,10 @@ public sealed unsafe class PacketLedgerTests : IDisposable
             }
         });
         other.Start();
-        long bytes = long.MaxValue;
+
+        // After a window to warm up the best of three, as above.
+        long best = long.MaxValue;
+        long bytes = 0;
         for (int round = 0; round < Rounds; round++)
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
@@ -211,13 +215,19 @@ public sealed unsafe class PacketLedgerTests : IDisposable
                 Assert.True(ring.TryTake(64, out handed[i]));
             }
 
-            bytes = round < Rounds / 2 ? 0 : bytes + GC.GetAllocatedBytesForCurrentThread() - before;
+            bytes += GC.GetAllocatedBytesForCurrentThread() - before;
+            if (round % Window == Window - 1)
+            {
+                best = round < Window ? best : Math.Min(best, bytes);
+                bytes = 0;
+            }
+
             full.Release();
             empty.Wait();
         }
 
         other.Join();
-        return bytes;
+        return best;
     }
 
     public void Dispose()

@@ -126,9 +126,9 @@ public sealed class PoolEndTests
     [Fact]
     public void Rents_that_race_with_the_end_are_counted_or_refused() => Trial.Seeded(random =>
     {
-        Func<bool> goOn = Trial.For(2000);
         int ended = 0;
         int refused = 0;
+        Func<bool> goOn = Trial.For(2000, () => ended > 5 && refused > 5);
         using PageAllocator given = Trial.Allocator();
         for (int round = 0; goOn(); round++)
         {

@@ -110,15 +110,15 @@ public sealed class PoolNoGarbageTests
         PageMemory[] owners = [.. Enumerable.Range(0, 3 * Batches * OwnerBatch.Size).Select(static _ => new PageMemory())];
         Dictionary<PageMemory, int> numbers = owners.Index().ToDictionary(static pair => pair.Item, static pair => pair.Index, ReferenceEqualityComparer.Instance as IEqualityComparer<PageMemory>);
         int[] held = new int[owners.Length];
-        Func<bool> goOn = Trial.For(2000);
         long taken = 0;
+        Func<bool> goOn = Trial.For(2000, () => Interlocked.Read(ref taken) > 10_000);
         Trial.OnThreads(3, number =>
         {
             PageMemory?[][] mine = [.. Enumerable.Range(0, Batches).Select(batch => owners.AsSpan(((number * Batches) + batch) * OwnerBatch.Size, OwnerBatch.Size).ToArray())];
             int full = Batches;
-            long count = 0;
             while (goOn())
             {
+                long count = 0;
                 for (int i = 0; i < 100; i++)
                 {
                     if (full != 0)
@@ -134,9 +134,9 @@ public sealed class PoolNoGarbageTests
                         count++;
                     }
                 }
-            }
 
-            Interlocked.Add(ref taken, count);
+                Interlocked.Add(ref taken, count);
+            }
 
             // What other tests left in the depot has no number.
             int Hold(PageMemory owner, int value) => numbers.TryGetValue(owner, out int index) ? Interlocked.Exchange(ref held[index], value) : 0;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Xunit;
 
 namespace Quire.Tests.Buffers;
@@ -7,6 +6,9 @@ namespace Quire.Tests.Buffers;
 public sealed class PoolWaitTests
 {
     private const int Large = 1 << 20;
+
+    /// <summary>Long: it is reached by what never comes, and not by a machine with other work to do.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task While_there_is_memory_nothing_waits()
@@ -36,7 +38,7 @@ public sealed class PoolWaitTests
         Assert.False(waiting.IsCompleted);
         Assert.Equal(1, pool.GetStatistics().Waiters);
         owners[0].Dispose();
-        using (PageMemory got = await waiting.WaitAsync(TimeSpan.FromSeconds(10)))
+        using (PageMemory got = await waiting.WaitAsync(s_limit))
         {
             Assert.Equal(size, got.Length);
             Assert.Equal(0, pool.GetStatistics().Waiters);
@@ -72,16 +74,16 @@ public sealed class PoolWaitTests
         await Task.Delay(4 * QuireMemoryPool.PollMilliseconds);
         Assert.Equal(5, pool.GetStatistics().Waiters);
         part.Dispose();
-        PageMemory first = await waiting[0].WaitAsync(TimeSpan.FromSeconds(10));
+        PageMemory first = await waiting[0].WaitAsync(s_limit);
         await Task.Delay(4 * QuireMemoryPool.PollMilliseconds);
         Assert.Equal(4, pool.GetStatistics().Waiters);
         owners[1].Dispose();
-        PageMemory second = await waiting[1].WaitAsync(TimeSpan.FromSeconds(10));
+        PageMemory second = await waiting[1].WaitAsync(s_limit);
         Assert.False(waiting[3].IsCompleted);
         owners[2].Dispose();
-        PageMemory third = await waiting[2].WaitAsync(TimeSpan.FromSeconds(10));
+        PageMemory third = await waiting[2].WaitAsync(s_limit);
         owners[3].Dispose();
-        await Task.WhenAll(seen).WaitAsync(TimeSpan.FromSeconds(10));
+        await Task.WhenAll(seen).WaitAsync(s_limit);
         foreach (PageMemory memory in (PageMemory[])[first, second, third, await waiting[3], await waiting[4]])
         {
             memory.Dispose();
@@ -105,7 +107,7 @@ public sealed class PoolWaitTests
         await cancellation.CancelAsync();
         OperationCanceledException thrown = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => large);
         Assert.Equal(cancellation.Token, thrown.CancellationToken);
-        (await small.WaitAsync(TimeSpan.FromSeconds(10))).Dispose();
+        (await small.WaitAsync(s_limit)).Dispose();
 
         // One cancelled before it began asks for nothing.
         Assert.True(pool.RentAsync(100, cancellation.Token).AsTask().IsCanceled);
@@ -128,10 +130,8 @@ public sealed class PoolWaitTests
         Task<PageMemory> waiting = pool.RentAsync(Large).AsTask();
         await Task.Delay(50);
         Assert.False(waiting.IsCompleted);
-        Stopwatch watch = Stopwatch.StartNew();
         pages[0].Put();
-        (await waiting.WaitAsync(TimeSpan.FromSeconds(10))).Dispose();
-        Assert.InRange(watch.ElapsedMilliseconds, 0, 5000);
+        (await waiting.WaitAsync(s_limit)).Dispose();
         pages[1..].ForEach(static page => page.Put());
         pool.End();
         allocator.Verify();
@@ -153,7 +153,7 @@ public sealed class PoolWaitTests
         // The pool stands.
         Task<PageMemory> again = pool.RentAsync(100).AsTask();
         owners.ForEach(static owner => owner.Dispose());
-        (await again.WaitAsync(TimeSpan.FromSeconds(10))).Dispose();
+        (await again.WaitAsync(s_limit)).Dispose();
         pool.End();
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await pool.RentAsync(1));
     }
@@ -173,26 +173,27 @@ public sealed class PoolWaitTests
     {
         QuireMemoryPool pool = PoolTrial.Pool(4 * Trial.MiB);
         List<PageMemory> owners = Fill(pool);
-        int thread = 0;
+        Thread? thread = null;
         using ManualResetEventSlim held = new();
         Task waiter = Task.Run(async () =>
         {
             using PageMemory memory = await pool.RentAsync(Large).ConfigureAwait(false);
-            thread = Environment.CurrentManagedThreadId;
-            held.Wait(TimeSpan.FromSeconds(10));
+            thread = Thread.CurrentThread;
+            held.Wait(TimeSpan.FromSeconds(30));
         });
-        Assert.True(Trial.Eventually(() => pool.GetStatistics().Waiters == 1));
-        int mine = 0;
+        Assert.True(Trial.Eventually(() => pool.GetStatistics().Waiters == 1, 60_000));
+        Thread? mine = null;
         Trial.OnThread(() =>
         {
-            mine = Environment.CurrentManagedThreadId;
+            mine = Thread.CurrentThread;
 
             // Would not come back if the waiter went on in here.
             owners[0].Dispose();
             held.Set();
         });
-        await waiter.WaitAsync(TimeSpan.FromSeconds(20));
-        Assert.NotEqual(mine, thread);
+        await waiter.WaitAsync(s_limit);
+        Assert.NotNull(thread);
+        Assert.NotSame(mine, thread);
         owners[1..].ForEach(static owner => owner.Dispose());
         pool.End();
     }
@@ -201,10 +202,10 @@ public sealed class PoolWaitTests
     public void Under_a_limit_that_is_always_reached_every_waiter_is_served_and_every_cancelled_one_is_told() => Trial.Seeded(random =>
     {
         QuireMemoryPool pool = PoolTrial.Pool(4 * Trial.MiB);
-        Func<bool> goOn = Trial.For(2500);
-        int[] seeds = [.. Enumerable.Range(0, 6).Select(_ => random.Next())];
         long served = 0;
         long waited = 0;
+        Func<bool> goOn = Trial.For(2500, () => Interlocked.Read(ref served) > 100 && Interlocked.Read(ref waited) > 10);
+        int[] seeds = [.. Enumerable.Range(0, 6).Select(_ => random.Next())];
         Task[] workers = [.. seeds.Select((seed, number) => Task.Run(async () =>
         {
             Random own = new(seed);
@@ -231,7 +232,7 @@ public sealed class PoolWaitTests
                 try
                 {
                     // A wake-up that is lost is found by the look at intervals, so this fails only where neither works.
-                    PageMemory memory = await rent.AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+                    PageMemory memory = await rent.AsTask().WaitAsync(s_limit);
                     memory.Span[^1] = (byte)number;
                     held.Add(memory);
                     Interlocked.Increment(ref served);
@@ -249,21 +250,21 @@ public sealed class PoolWaitTests
 
             held.ForEach(static owner => owner.Dispose());
         }))];
-        Assert.True(Task.WaitAll(workers, TimeSpan.FromSeconds(80)), $"Hangs with {pool.GetStatistics()}.");
+        Assert.True(Task.WaitAll(workers, TimeSpan.FromSeconds(150)), $"Hangs with {pool.GetStatistics()}.");
         Assert.True(served > 100 && waited > 10, $"{served} served, {waited} of them after a wait: that tries nothing.");
-        Assert.True(Trial.Eventually(() => pool.GetStatistics().Waiters == 0));
+        Assert.True(Trial.Eventually(() => pool.GetStatistics() is { Waiters: 0, RentedOwners: 0 }, 60_000), $"{pool.GetStatistics()}");
         pool.End();
     });
 
     [Fact]
     public void A_dispose_wakes_the_one_who_waits_without_the_look_at_intervals() => Trial.Seeded(random =>
     {
-        // The limit is one owner: each dispose must wake exactly the other thread. With the timer slow, lost wake-ups would take seconds; they must not.
+        // The limit is one owner: each dispose must wake exactly the other thread. With the timer slow, a lost wake-up would take more than a minute; none may.
         QuireMemoryPool pool = PoolTrial.Pool(4 * Trial.MiB);
-        pool.PollInterval = TimeSpan.FromSeconds(20);
+        pool.PollInterval = TimeSpan.FromSeconds(75);
         PageMemory? filler = pool.Rent(2 * Large);
         int[] seeds = [random.Next(), random.Next(), random.Next()];
-        long slowest = 0;
+        long[] slowest = new long[3];
         Func<bool> goOn = Trial.For(2500);
         Trial.OnThreads(3, number =>
         {
@@ -273,14 +274,14 @@ public sealed class PoolWaitTests
                 long start = Environment.TickCount64;
                 PageMemory memory = pool.RentAsync(2 * Large).AsTask().Result;
                 long took = Environment.TickCount64 - start;
-                slowest = Math.Max(slowest, took);
+                slowest[number] = Math.Max(slowest[number], took);
                 Thread.SpinWait(own.Next(300));
                 memory.Dispose();
                 Thread.SpinWait(own.Next(300));
             }
         });
         filler.Dispose();
-        Assert.InRange(slowest, 0, 10_000);
+        Assert.InRange(slowest.Max(), 0, 60_000);
         pool.End();
     });
 

@@ -213,7 +213,7 @@ public sealed class ReceiveRingTests
         {
             if (thread == 2)
             {
-                Func<bool> goOn = Trial.For(1_000);
+                Func<bool> goOn = Trial.For(1_000, () => ring.GetStatistics() is { Reused: > 0, Replaced: > 0 });
                 for (int number = 0; goOn(); number++)
                 {
                     int length = random.Next(1501);

@@ -5,7 +5,8 @@ using Xunit;
 
 namespace Quire.Tests.Samples;
 
-/// <summary>A wrong call is answered by one line that says what and where, and status 2.</summary>
+/// <summary>A wrong call is answered by one line that says what and where, and status 2. The command has the ledger on while it runs.</summary>
+[Collection(LedgerCollection.Name)]
 public class UdpRelayArgumentsTests
 {
     [Theory]

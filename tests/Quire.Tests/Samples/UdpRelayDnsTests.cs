@@ -26,7 +26,7 @@ public partial class UdpRelayDnsTests(ITestOutputHelper log)
             File.WriteAllLines(queries, Enumerable.Range(0, 1000).Select(number => $"host{number}.example A"));
             using ChildProcess server = StartServer(dnsmasq!, out IPEndPoint address);
             Answer direct = Ask(dnsperf!, address, queries);
-            using Relay relay = Relay.Start(new RelayOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0), Upstreams = [address] });
+            using Relay relay = Relay.Start(RelayHarness.Options() with { Upstreams = [address] });
             Answer relayed = Ask(dnsperf!, relay.LocalEndPoint, queries);
             RelayStatistics end = relay.StopClean();
             log.WriteLine($"direct {direct}; relayed {relayed}; {end.ToLine()}");

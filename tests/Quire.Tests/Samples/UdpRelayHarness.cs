@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Quire.Samples.UdpRelay;
 using Xunit;
@@ -47,11 +48,16 @@ internal sealed class TestUpstream : IDisposable
         _stopping = true;
         _socket.Dispose();
         _thread.Join();
+
+        // A process that another test starts meanwhile has a copy of the socket for a moment, which swallows what should be refused. Asked of the
+        // system: a socket of our own would be copied just as well.
+        Eventually.Holds(() => !IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Contains(EndPoint), () => $"{EndPoint} given up");
     }
 
     /// <summary>To a port that the system hands to nobody by itself: a test that gives it up for a while finds it free again, and what is sent to it meanwhile reaches no other test.</summary>
     private void Bind(IPAddress address, int port)
     {
+        Stopwatch watch = Stopwatch.StartNew();
         while (true)
         {
             try
@@ -59,9 +65,10 @@ internal sealed class TestUpstream : IDisposable
                 _socket.Bind(new IPEndPoint(address, port != 0 ? port : Random.Shared.Next(10_000, 32_000)));
                 return;
             }
-            catch (SocketException taken) when (port == 0 && taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse && watch.Elapsed < Eventually.Limit)
             {
-                // Another one.
+                // Another one; or the given one again, which somebody has for a moment.
+                Thread.Sleep(1);
             }
         }
     }
@@ -169,6 +176,7 @@ internal static class RelayHarness
     {
         Listen = new IPEndPoint(IPAddress.Loopback, 0),
         Upstreams = [.. upstreams.Select(upstream => upstream.EndPoint)],
+        Patience = Eventually.Limit,
     };
 
     /// <summary>Stops; nothing is held, nothing failed, and every datagram is accounted for.</summary>

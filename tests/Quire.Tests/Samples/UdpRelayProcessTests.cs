@@ -42,10 +42,9 @@ public partial class UdpRelayProcessTests
         using ChildProcess relay = Start(upstream);
         using TestClient client = new(Listening(relay));
         client.Ask([1, 2, 3], upstream);
-        string line = Counters(relay);
-        Assert.Contains(" sessions=1 queries=1 forwarded=1 replies=1 returned=1 bytes-in=6 bytes-out=6 queued=0 dropped=0 ", line, StringComparison.Ordinal);
+        CountersCome(relay, " sessions=1 queries=1 forwarded=1 replies=1 returned=1 bytes-in=6 bytes-out=6 queued=0 dropped=0 ");
         client.Ask([4, 5, 6], upstream);
-        Assert.Contains(" queries=2 ", Counters(relay), StringComparison.Ordinal);
+        CountersCome(relay, " queries=2 ");
     }
 
     [Fact]
@@ -62,22 +61,25 @@ public partial class UdpRelayProcessTests
         SkipUnlessUnix();
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the number of SIGUSR1 is Linux's");
         const int Measured = 10_000;
+
+        // The smallest object has 24 bytes; one for every tenth datagram would show. The line of counters itself takes some kilobytes.
+        const long Bound = Measured / 10 * 24;
         using TestUpstream upstream = new(0x5a);
         using ChildProcess relay = Start(upstream);
         using TestClient client = new(Listening(relay));
         Pump(client, 5000);
 
-        // The runtime's own threads and queues grow now and then; what a datagram allocated would be there every time.
+        // The runtime's own threads and queues grow now and then, on a machine with other work to do several times in a row; what a datagram allocated
+        // would be there every time.
         long least = long.MaxValue;
-        for (int attempt = 0; attempt < 3; attempt++)
+        for (int attempt = 0; attempt < 15 && least >= Bound; attempt++)
         {
             long before = GarbageBytes(relay);
             Pump(client, Measured);
             least = Math.Min(least, GarbageBytes(relay) - before);
         }
 
-        // The smallest object has 24 bytes; one for every tenth datagram would show. The line of counters itself takes some kilobytes.
-        Assert.True(least < Measured / 10 * 24, $"{least} bytes for {Measured} datagrams each way");
+        Assert.True(least < Bound, $"{least} bytes for {Measured} datagrams each way");
     }
 
     private static void Pump(TestClient client, int datagrams)
@@ -123,6 +125,19 @@ public partial class UdpRelayProcessTests
         relay.Signal(ChildProcess.SigUsr1);
         Eventually.Holds(() => CountersLine().Count(relay.Output) > before, () => relay.Output + relay.Error);
         return CountersLine().Matches(relay.Output)[before].Value;
+    }
+
+    /// <summary>Asks until the line of counters has the text: what is sent is counted after the send, by when its receiver may have it.</summary>
+    private static void CountersCome(ChildProcess relay, string expected)
+    {
+        string line = "";
+        Eventually.Holds(
+            () =>
+            {
+                line = Counters(relay);
+                return line.Contains(expected, StringComparison.Ordinal);
+            },
+            () => line);
     }
 
     private static long GarbageBytes(ChildProcess relay) =>

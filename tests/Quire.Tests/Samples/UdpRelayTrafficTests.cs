@@ -21,6 +21,7 @@ public class UdpRelayTrafficTests
         using TestUpstream second = new(0x22);
         using Relay relay = Relay.Start(RelayHarness.Options(first, second));
         TestClient[] clients = [.. Enumerable.Range(0, Clients).Select(_ => new TestClient(relay.LocalEndPoint))];
+        int sent = 0;
         try
         {
             for (int round = 0; round < Rounds; round++)
@@ -32,6 +33,10 @@ public class UdpRelayTrafficTests
                     {
                         clients[client].Send(asked[client][i]);
                     }
+
+                    // No more at once than a socket's buffer takes, however late the threads that read come.
+                    sent += Clients;
+                    Eventually.Holds(() => first.Received + second.Received == sent, () => $"{sent} at the upstreams: {relay.GetStatistics().ToLine()}");
                 }
 
                 for (int client = 0; client < Clients; client++)
@@ -166,6 +171,11 @@ public class UdpRelayTrafficTests
             }
         });
         Array.ForEach(senders, sender => sender.Join());
+
+        // A stop empties the socket for a bounded time, and what it leaves in the kernel nobody counts.
+        Eventually.Holds(
+            () => relay.GetStatistics() is var now && now.ClientDatagrams + now.KernelDropsOfQueries == 20_000,
+            () => relay.GetStatistics().ToLine());
         RelayStatistics end = relay.StopClean();
         Assert.Equal(20_000, end.ClientDatagrams + end.KernelDropsOfQueries);
         Assert.Equal(end.QueryDrops, end.DropsOf(DropReason.QueryQueueFull));
