@@ -13,7 +13,8 @@ namespace Quire.Explore;
 /// </remarks>
 internal sealed class Run
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    /// <summary>So many seconds without a step end a run, and not one long second of the whole process.</summary>
+    private const int Patience = 30;
 
     private readonly Scene _scene;
     private readonly Strategy _strategy;
@@ -23,6 +24,7 @@ internal sealed class Run
     private readonly int[] _ready;
     private readonly List<byte> _choices = [];
     private readonly List<string>? _trace;
+    private int _steps;
     private int _left;
     private bool _isAborted;
 
@@ -38,7 +40,7 @@ internal sealed class Run
     }
 
     /// <summary>Points passed.</summary>
-    internal int Steps { get; private set; }
+    internal int Steps => _steps;
 
     /// <summary>The explorer's clock, in ticks of <see cref="Stopwatch"/>. It begins at 1.</summary>
     internal long Now { get; private set; } = 1;
@@ -55,11 +57,18 @@ internal sealed class Run
     internal void Play()
     {
         _workers[Choose(-1, yields: false)].GiveTurn();
-        if (!_ended.Wait(s_patience))
+        for (int idle = 0, seen = 0; !_ended.Wait(TimeSpan.FromSeconds(1));)
         {
-            // Its threads are lost, and so are the workers that play them.
-            Failure = $"A thread waits outside the seam (a lock that another holds at a point), or computes for ever. Waiting: {States()}.";
-            return;
+            // A good run may take its time on a busy machine, but it takes steps.
+            int steps = Volatile.Read(ref _steps);
+            idle = steps == seen ? idle + 1 : 0;
+            seen = steps;
+            if (idle == Patience)
+            {
+                // Its threads are lost, and so are the workers that play them.
+                Failure = $"A thread waits outside the seam (a lock that another holds at a point), or computes for ever. Waiting: {States()}.";
+                return;
+            }
         }
 
         Worker.Release(_workers);
@@ -135,7 +144,7 @@ internal sealed class Run
             throw new RunAbortedException();
         }
 
-        if (++Steps > _mostSteps)
+        if (++_steps > _mostSteps)
         {
             Abort($"The threads are not done after {_mostSteps} steps: {States()}.");
             me.IsUnwinding = true;

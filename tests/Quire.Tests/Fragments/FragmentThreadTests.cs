@@ -98,9 +98,9 @@ public sealed unsafe class FragmentThreadTests
     [Fact]
     public void Retained_pages_taken_by_trims_while_their_owner_works_are_never_taken_twice() => Trial.Seeded(random =>
     {
-        Func<bool> goOn = Trial.For(1500);
-        int[] seeds = [.. Enumerable.Range(0, 3).Select(_ => random.Next())];
         long drained = 0;
+        Func<bool> goOn = Trial.For(1500, () => Volatile.Read(ref drained) > 0);
+        int[] seeds = [.. Enumerable.Range(0, 3).Select(_ => random.Next())];
         PageAllocator allocator = Trial.Allocator();
         PageFragmentCache[] caches = [new(allocator), new(allocator)];
         Trial.OnThreads(3, number =>
@@ -113,7 +113,7 @@ public sealed unsafe class FragmentThreadTests
                 {
                     // Not too often: the owners must come to look at pages that are about to go.
                     Thread.SpinWait(own.Next(400));
-                    drained += caches[own.Next(2)].DrainRetained();
+                    Volatile.Write(ref drained, drained + caches[own.Next(2)].DrainRetained());
                     if (own.Next(50) == 0)
                     {
                         caches[own.Next(2)].AskToDrain();

@@ -145,8 +145,8 @@ public sealed unsafe class FragmentTrapTests
         uint first = probe.Page.FrameNumber;
         cache.Free(probe);
         cache.Drain();
-        Func<bool> goOn = Trial.For(1200);
         long got = 0;
+        Func<bool> goOn = Trial.For(1200, () => Volatile.Read(ref got) > 0);
         int[] seeds = [.. Enumerable.Range(0, 3).Select(_ => random.Next())];
         Trial.OnThreads(3, number =>
         {

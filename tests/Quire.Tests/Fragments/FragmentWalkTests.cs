@@ -136,8 +136,8 @@ public sealed unsafe class FragmentWalkTests
         ConcurrentQueue<(PageFragment Fragment, byte Mark)>[] boxes = [.. Enumerable.Range(0, Threads).Select(_ => new ConcurrentQueue<(PageFragment, byte)>())];
         PageFragmentCache[] caches = new PageFragmentCache[Threads];
         int[] seeds = [.. boxes.Select(_ => random.Next())];
-        Func<bool> goOn = Trial.For(2000);
         long moved = 0;
+        Func<bool> goOn = Trial.For(2000, () => Volatile.Read(ref moved) > 1000);
         Trial.OnThreads(Threads, number =>
         {
             Random own = new(seeds[number]);
@@ -215,7 +215,7 @@ public sealed unsafe class FragmentWalkTests
         PageFragmentCache cache = new(allocator);
         ulong published = 0;
         long got = 0;
-        Func<bool> goOn = Trial.For(1500);
+        Func<bool> goOn = Trial.For(1500, () => Volatile.Read(ref got) > 100);
         int[] seeds = [.. Enumerable.Range(0, 3).Select(_ => random.Next())];
         Trial.OnThreads(3, number =>
         {

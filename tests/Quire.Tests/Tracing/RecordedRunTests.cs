@@ -11,6 +11,9 @@ public sealed class RecordedRunTests : IDisposable
     private const int Threads = 4;
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"quire-{Guid.NewGuid():n}.qring");
 
+    // What dead threads of other tests left with the shared allocator goes now: its timer would put it into a recording, as events of theirs.
+    public RecordedRunTests() => PageAllocator.Shared.Trim();
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -54,7 +57,9 @@ public sealed class RecordedRunTests : IDisposable
         using RecordedWorkload work = new();
         work.Run(Threads, 500, random.Next());
         int seed = random.Next();
-        Thread busy = new(() => work.Run(Threads, 60_000, seed)) { IsBackground = true };
+
+        // The rings have room for 699,008 events each; the sleep below may last longer than it says.
+        Thread busy = new(() => work.Run(Threads, 60_000, seed, most: 500_000)) { IsBackground = true };
         busy.Start();
         try
         {
@@ -65,8 +70,10 @@ public sealed class RecordedRunTests : IDisposable
                 session.Stop();
                 Assert.Equal(0, session.Lost);
 
-                // What each thread was in the midst of when the flags changed had passed them before, or came to them after.
-                AssertPerfect(0, underWay: Threads);
+                // What each thread was in the midst of when the flags changed had passed them before, or came to them after. It may have been in the
+                // midst of one operation when the recording began (changed without an event, or in the first snapshot and an event too), and of
+                // another when it ended (changed, and its event not yet written): two of a kind for each thread.
+                AssertPerfect(0, underWay: 2 * Threads);
                 File.Delete(_path);
             }
         }

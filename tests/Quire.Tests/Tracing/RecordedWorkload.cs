@@ -17,13 +17,18 @@ internal sealed class RecordedWorkload : IDisposable
 
     internal PageAllocator Allocator => _allocator;
 
-    /// <summary>Does so many random things on each of so many threads.</summary>
-    internal void Run(int threads, int steps, int seed) => Trial.OnThreads(threads, number =>
+    /// <summary>Does so many random things on each of so many threads; waits while the recording that runs has more than <paramref name="most"/> events.</summary>
+    internal void Run(int threads, int steps, int seed, long most = long.MaxValue) => Trial.OnThreads(threads, number =>
     {
         Random random = new(seed + number);
         using PageFragmentCache cache = new(_allocator);
         for (int i = 0; i < steps; i++)
         {
+            while (i % 16 == 0 && most != long.MaxValue && TraceSession.Current is { } session && session.Written > most)
+            {
+                Thread.Sleep(1);
+            }
+
             Step(random, cache);
         }
     });

@@ -16,8 +16,8 @@ internal static class StressRun
     // The number in the calling thread's name.
     internal static int Number() => int.Parse(Thread.CurrentThread.Name!.AsSpan(Thread.CurrentThread.Name!.LastIndexOf(' ') + 1));
 
-    /// <summary>Repeats an action on several threads for a time, and another beside them. Returns the seed.</summary>
-    internal static int RunFor(TimeSpan length, Action<Random> action, Action beside)
+    /// <summary>Repeats an action on several threads for a time, and until there is <paramref name="enough"/>, and another beside them. Returns the seed.</summary>
+    internal static int RunFor(TimeSpan length, Action<Random> action, Action beside, Func<bool>? enough = null)
     {
         int seed = Random.Shared.Next();
         Exception? failure = null;
@@ -25,19 +25,20 @@ internal static class StressRun
         Thread[] threads = [.. Enumerable.Range(0, Threads).Select(me => new Thread(() =>
         {
             Random random = new(seed + me);
-            failure = Record.Exception(() =>
+            Exception? thrown = Record.Exception(() =>
             {
                 while (!Volatile.Read(ref stop))
                 {
                     action(random);
                 }
-            }) ?? failure;
+            });
+            Interlocked.CompareExchange(ref failure, thrown, null);
         })
         { Name = Names[me] })];
         Array.ForEach(threads, thread => thread.Start());
         Exception? besideFailure = Record.Exception(() =>
         {
-            for (long end = Environment.TickCount64 + (long)length.TotalMilliseconds; Environment.TickCount64 < end && failure is null;)
+            for (Func<bool> goOn = Trial.For((int)length.TotalMilliseconds, enough ?? (static () => true)); goOn() && Volatile.Read(ref failure) is null;)
             {
                 beside();
             }
@@ -55,7 +56,7 @@ internal static class StressRun
         int arrived = 0;
         Thread[] threads = [.. Enumerable.Range(1, racers).Select(me => new Thread(() =>
         {
-            for (int round = 0; round < rounds && failure is null; round++)
+            for (int round = 0; round < rounds && Volatile.Read(ref failure) is null; round++)
             {
                 Interlocked.Increment(ref arrived);
                 SpinWait spin = default;
@@ -65,7 +66,8 @@ internal static class StressRun
                 }
 
                 int at = round;
-                failure = Record.Exception(() => action(me, at)) ?? failure;
+                Exception? thrown = Record.Exception(() => action(me, at));
+                Interlocked.CompareExchange(ref failure, thrown, null);
             }
         })
         { Name = $"racer {me}" })];

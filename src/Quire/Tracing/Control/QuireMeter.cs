@@ -22,7 +22,7 @@ internal static class QuireMeter
     internal const string ErrorTag = "error.type";
 
     /// <summary>Several instruments show figures of one walk over all pages: those that are read together share it.</summary>
-    private const long UsesStayMs = 100;
+    internal const long UsesStayMs = 100;
 
     private static WalkedUses? s_uses;
 
@@ -203,7 +203,9 @@ internal static class QuireMeter
             return last.Uses;
         }
 
-        WalkedUses walked = new(hook, Environment.TickCount64, [.. hook()]);
+        // The clock is read after the walk: one that took long is shared like any other.
+        IReadOnlyList<PageUseMetrics> uses = [.. hook()];
+        WalkedUses walked = new(hook, Environment.TickCount64, uses);
         Volatile.Write(ref s_uses, walked);
         return walked.Uses;
     }

@@ -33,17 +33,25 @@ internal static class CoarseClock
     /// <summary>True while the copy is kept fresh by a thread.</summary>
     internal static bool IsTicking => Volatile.Read(ref s_now) != 0;
 
-    /// <summary>Brings the copy up to date; does nothing when no ticker runs.</summary>
+    /// <summary>Brings the copy up to the time of the call at least; does nothing when no ticker runs.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Refresh()
     {
         long seen = Volatile.Read(ref s_now);
         long now = Environment.TickCount64;
-        if (seen != 0 && now > seen)
+        while (seen != 0 && now > seen)
         {
-            // Happens before: nothing is published by the clock. The exchange is there for Stop, whose 0 must not be
-            // overwritten by a late tick (the copy would stand still for ever), and for a faster refresher.
-            _ = Atomic.CompareExchange(ref s_now, now, seen);
+            // Happens before: nothing is published by the clock. Each exchange puts a later time in the place of an earlier
+            // one, so the copy never goes back, and none in the place of Stop's 0, which a late tick would make stand still
+            // for ever. Who finds another time than it saw looks again: it may be an older one than its own, of a ticker
+            // that was kept from its core between its look at the clock and its exchange.
+            long found = Atomic.CompareExchange(ref s_now, now, seen);
+            if (found == seen)
+            {
+                return;
+            }
+
+            seen = found;
         }
     }
 

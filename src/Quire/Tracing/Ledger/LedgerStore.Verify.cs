@@ -4,7 +4,9 @@ namespace Quire;
 internal sealed unsafe partial class LedgerStore
 {
     private const int VerifyAttempts = 25;
-    private const int VerifyBelieves = 12;
+
+    // 1 + 2 + ... + 69 ms between them: two and a half seconds.
+    private const int VerifyBelieves = 70;
 
     /// <summary>
     /// Checks that every record is in exactly one place (a ring, the pool, or live), and that its fields make sense.
@@ -13,13 +15,15 @@ internal sealed unsafe partial class LedgerStore
     /// <remarks>
     /// May run beside any use: the rings' ever-growing heads and tails tell whether anything passed through meanwhile. A thread that
     /// stands still between two steps of a take or a release looks like a fault, so a fault must show in many
-    /// attempts in a row, some milliseconds apart, with nothing passing through, before it is believed.
+    /// attempts in a row, ever longer apart, with nothing passing through from the first to the last, before it is believed. While
+    /// anybody is at work, a thread kept from its core is no fault, however long it waits its turn.
     /// </remarks>
     /// <exception cref="InvalidOperationException">An equation does not hold; the message says which, and for what record.</exception>
     internal bool Verify()
     {
         int believed = 0;
-        for (int attempt = 0; attempt < VerifyAttempts; attempt++)
+        ulong last = 0;
+        for (int busy = 0; busy < VerifyAttempts;)
         {
             ulong before = Passed();
             string? fault = FindFault();
@@ -29,13 +33,16 @@ internal sealed unsafe partial class LedgerStore
                 return true;
             }
 
-            believed = quiet ? believed + 1 : 0;
+            bool isStill = quiet && believed != 0 && before == last;
+            busy += isStill ? 0 : 1;
+            believed = isStill ? believed + 1 : quiet ? 1 : 0;
+            last = before;
             if (believed == VerifyBelieves)
             {
                 throw new InvalidOperationException($"The ledger is damaged: {fault}");
             }
 
-            Thread.Sleep(attempt);
+            Thread.Sleep(Math.Max(busy, believed));
         }
 
         return false;

@@ -18,7 +18,9 @@ public sealed class EventPipeTests : IDisposable
     {
         string path = Path.Combine(_folder, "a b;c.qring");
         using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
-        byte[] stream = Session(id, new() { ["path"] = TracingSettings.Encode(path), ["request"] = "pipe", ["duration"] = "1.5" }, TimeSpan.FromSeconds(3));
+
+        // Progress is told once a second, and by the thread that ends it.
+        byte[] stream = Session(id, new() { ["path"] = TracingSettings.Encode(path), ["request"] = "pipe", ["duration"] = "4" }, Has(QuireEventSource.Ids.RecordingStopped));
 
         Assert.True(RawRecording.Read(path).IsStopped);
         Assert.Contains(RawRecording.Read(path).Events, static raw => raw.Id == Tracepoint.HolderRelease);
@@ -40,8 +42,8 @@ public sealed class EventPipeTests : IDisposable
     {
         string path = Path.Combine(_folder, "d.qring");
         using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
-        Session(id, new() { ["path"] = TracingSettings.Encode(path) }, TimeSpan.FromSeconds(1));
-        Assert.True(SpinWait.SpinUntil(() => RawRecording.Read(path).IsStopped, TimeSpan.FromSeconds(10)));
+        Session(id, new() { ["path"] = TracingSettings.Encode(path) }, Has(QuireEventSource.Ids.RecordingStarted));
+        Assert.True(SpinWait.SpinUntil(() => RawRecording.Read(path).IsStopped, TimeSpan.FromSeconds(60)));
         Assert.False(child.HasExited);
     }
 
@@ -49,7 +51,8 @@ public sealed class EventPipeTests : IDisposable
     public void A_session_without_arguments_records_nothing()
     {
         using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
-        Assert.Empty(WithTraceEvent(Session(id, [], TimeSpan.FromSeconds(1))));
+        long? began = null;
+        Assert.Empty(WithTraceEvent(Session(id, [], _ => Environment.TickCount64 - (began ??= Environment.TickCount64) > 1000)));
         Assert.Empty(Directory.GetFiles(_folder));
     }
 
@@ -57,7 +60,7 @@ public sealed class EventPipeTests : IDisposable
     public void A_stream_that_is_cut_or_damaged_ends_or_is_refused_and_nothing_else()
     {
         using ChildProcess child = TracingChild.Start(TracingChild.Holder, out int id);
-        byte[] stream = Session(id, new() { ["path"] = TracingSettings.Encode(Path.Combine(_folder, "m")), ["duration"] = "0.2" }, TimeSpan.FromSeconds(1.5));
+        byte[] stream = Session(id, new() { ["path"] = TracingSettings.Encode(Path.Combine(_folder, "m")), ["duration"] = "0.2" }, Has(QuireEventSource.Ids.RecordingStopped));
         int whole = new NettraceReader(new MemoryStream(stream)).Read().Count();
         for (int length = 0; length < stream.Length; length += 7)
         {
@@ -92,16 +95,41 @@ public sealed class EventPipeTests : IDisposable
         }
     }
 
-    private static byte[] Session(int id, Dictionary<string, string> arguments, TimeSpan length)
+    /// <summary>A session that ends once its stream so far is enough: the child may take seconds for what it does otherwise at once.</summary>
+    private static byte[] Session(int id, Dictionary<string, string> arguments, Func<byte[], bool> isEnough)
     {
         MemoryStream copy = new();
         using EventPipeSession session = new DiagnosticsClient(id).StartEventPipeSession(new EventPipeProvider("Quire", EventLevel.Verbose, 0xFFFF, arguments), requestRundown: false, circularBufferMB: 4);
-        Task read = session.EventStream.CopyToAsync(copy);
-        Thread.Sleep(length);
+        Task read = Task.Factory.StartNew(Copy, TaskCreationOptions.LongRunning);
+        bool came = Trial.Eventually(() => isEnough(SoFar()), 60_000);
         session.Stop();
-        Assert.True(read.Wait(TimeSpan.FromSeconds(20)));
-        return copy.ToArray();
+        Assert.True(read.Wait(TimeSpan.FromSeconds(60)));
+        Assert.True(came, $"what was awaited is not among {string.Join(", ", WithTraceEvent(SoFar()).Select(static one => one.Name))}");
+        return SoFar();
+
+        void Copy()
+        {
+            byte[] part = new byte[4096];
+            for (int count; (count = session.EventStream.Read(part)) > 0;)
+            {
+                lock (copy)
+                {
+                    copy.Write(part, 0, count);
+                }
+            }
+        }
+
+        byte[] SoFar()
+        {
+            lock (copy)
+            {
+                return copy.ToArray();
+            }
+        }
     }
+
+    private static Func<byte[], bool> Has(int id) =>
+        stream => new NettraceReader(new MemoryStream(stream)).Read().Any(one => one.Provider == "Quire" && one.Id == id);
 
     private static List<(string Name, int Id, string First)> WithTraceEvent(byte[] stream)
     {

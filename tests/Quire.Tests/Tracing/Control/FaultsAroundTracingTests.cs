@@ -58,7 +58,7 @@ public sealed class FaultsAroundTracingTests : IDisposable
         using ManualResetEventSlim called = new();
         using MeterListener listener = Throwing(called.Set);
         TracingNotices.PageBug("a bug for a listener that throws");
-        Assert.True(called.Wait(TimeSpan.FromSeconds(10)));
+        Assert.True(called.Wait(TimeSpan.FromSeconds(60)));
         Thread.Sleep(200);
     }
 
@@ -93,7 +93,7 @@ public sealed class FaultsAroundTracingTests : IDisposable
         finally
         {
             Volatile.Write(ref stop, true);
-            Assert.True(maker.Join(TimeSpan.FromSeconds(30)), "an allocator never came to be, or to its end");
+            Assert.True(maker.Join(TimeSpan.FromSeconds(60)), "an allocator never came to be, or to its end");
         }
 
         Assert.Null(failed);
@@ -116,7 +116,7 @@ public sealed class FaultsAroundTracingTests : IDisposable
         lock (totals)
         {
             first.Start();
-            Assert.True(SpinWait.SpinUntil(() => !session.IsRunning, TimeSpan.FromSeconds(10)));
+            Assert.True(SpinWait.SpinUntil(() => !session.IsRunning, TimeSpan.FromSeconds(60)));
             second.Start();
             second.Join(300);
         }
@@ -148,9 +148,9 @@ public sealed class FaultsAroundTracingTests : IDisposable
         lock (rings)
         {
             newcomer.Start();
-            Assert.True(SpinWait.SpinUntil(() => (newcomer.ThreadState & ThreadState.WaitSleepJoin) != 0, TimeSpan.FromSeconds(10)));
+            Assert.True(SpinWait.SpinUntil(() => (newcomer.ThreadState & ThreadState.WaitSleepJoin) != 0, TimeSpan.FromSeconds(60)));
             goOn.Set();
-            cameThrough = other.Join(TimeSpan.FromSeconds(2));
+            cameThrough = other.Join(TimeSpan.FromSeconds(60));
         }
 
         newcomer.Join();
@@ -195,7 +195,7 @@ public sealed class FaultsAroundTracingTests : IDisposable
         first.Start();
         try
         {
-            Assert.True(sink.IsIn.Wait(TimeSpan.FromSeconds(10)));
+            Assert.True(sink.IsIn.Wait(TimeSpan.FromSeconds(60)));
             uint number = 0;
             string? wrong = null;
             Thread second = new(() =>
@@ -240,7 +240,7 @@ public sealed class FaultsAroundTracingTests : IDisposable
     public void A_listener_told_of_the_recording_s_start_may_wait_for_a_thread_that_makes_an_allocator()
     {
         using ChildProcess child = TracingChild.Start(TracingChild.Listener, $"QUIRE_TRACE={Path.Combine(_folder, "listener")}");
-        Assert.Equal(0, child.WaitForExit(TimeSpan.FromSeconds(60)));
+        Assert.Equal(0, child.WaitForExit(TimeSpan.FromSeconds(120)));
         Assert.Equal("waited True\n", child.Output);
     }
 

@@ -34,7 +34,7 @@ public sealed class LifecycleEventTests
         using PageAllocator allocator = new(new PageAllocatorOptions { Name = "pins", LimitBytes = 64 << 20 });
         using ContiguousArea area = ContiguousArea.Reserve(allocator, 4 << 20, "pins");
         // A lock held while listeners run would be found here: the statistics take the area's.
-        using Listener listener = new("pins", () => Assert.True(Task.Run(area.GetStatistics).Wait(TimeSpan.FromSeconds(10))));
+        using Listener listener = new("pins", () => Assert.True(Task.Run(area.GetStatistics).Wait(TimeSpan.FromSeconds(60))));
         MovablePage page = area.AllocateMovable();
         PagePin pin = page.Pin();
         Assert.False(area.TryAllocate(area.Pages, out _, out _, deadline: TimeSpan.FromMilliseconds(150)));

@@ -6,10 +6,10 @@ namespace Quire.Tests.Tracing.Control;
 [Collection(LedgerCollection.Name)]
 public sealed class QuireMeterTests : IDisposable
 {
-    private readonly Func<IEnumerable<PageMetrics>>? _hook = TracingHooks.Metrics;
-    private readonly Func<IEnumerable<PageUseMetrics>>? _uses = TracingHooks.Uses;
-    private readonly Func<IEnumerable<AreaMetrics>>? _areas = TracingHooks.Areas;
-    private readonly Func<IEnumerable<PoolMetrics>>? _pools = TracingHooks.Pools;
+    private readonly Func<IEnumerable<PageMetrics>>? _hook;
+    private readonly Func<IEnumerable<PageUseMetrics>>? _uses;
+    private readonly Func<IEnumerable<AreaMetrics>>? _areas;
+    private readonly Func<IEnumerable<PoolMetrics>>? _pools;
     private readonly Dictionary<string, (string? Unit, Type Kind)> _instruments = [];
     private readonly List<(string Name, double Value, string Tags)> _measured = [];
     private readonly MeterListener _listener = new();
@@ -17,6 +17,11 @@ public sealed class QuireMeterTests : IDisposable
 
     public QuireMeterTests()
     {
+        // What dead threads of other tests left with the shared allocator goes now: its timer would count it as events of a recording here.
+        PageAllocator.Shared.Trim();
+
+        // The hooks are there by now: the process's first allocator hangs itself on them.
+        (_hook, _uses, _areas, _pools) = (TracingHooks.Metrics, TracingHooks.Uses, TracingHooks.Areas, TracingHooks.Pools);
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (instrument.Meter.Name == "Quire")
@@ -80,20 +85,39 @@ public sealed class QuireMeterTests : IDisposable
         Assert.Contains(("quire.pages.pinned_by_fragments", 12288.0, "quire.allocator.name=net"), _measured);
     }
 
-    [Fact]
-    public void One_collection_walks_the_pages_once()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(150)]
+    public void One_collection_walks_the_pages_once_however_long_that_takes(int milliseconds)
     {
-        int walks = 0;
+        List<long> ends = [];
         TracingHooks.Uses = () =>
         {
-            walks++;
+            Thread.Sleep(milliseconds);
+            ends.Add(Environment.TickCount64);
             return [new("net", [1], [3], 50, 40, 8192)];
         };
-        _listener.RecordObservableInstruments();
-        Assert.Equal(1, walks);
+        Assert.Equal(1, Walks());
         Thread.Sleep(300);
-        _listener.RecordObservableInstruments();
-        Assert.Equal(2, walks);
+        Assert.Equal(1, Walks());
+
+        // A collection that is kept from its core may rightly walk again: only one that was over soon after its first walk tells.
+        int Walks()
+        {
+            for (int attempt = 0; attempt < 100; attempt++)
+            {
+                ends.Clear();
+                _listener.RecordObservableInstruments();
+                if (Environment.TickCount64 - ends[0] < QuireMeter.UsesStayMs)
+                {
+                    return ends.Count;
+                }
+
+                Thread.Sleep(300);
+            }
+
+            throw new TimeoutException("no collection was over in time");
+        }
     }
 
     [Fact]
@@ -261,8 +285,11 @@ public sealed class QuireMeterTests : IDisposable
         Assert.Contains(("quire.contiguous.failures", 1.0, "quire.area.name=camera,error.type=busy"), _measured);
         Assert.Contains(("quire.contiguous.duration", 0.25, "quire.area.name=camera,error.type=busy"), _measured);
         Assert.Contains(("quire.contiguous.duration", 0.5, "quire.area.name=camera"), _measured);
+
+        // Those that other tests found may still be on their way.
+        int bugs = Volatile.Read(ref _bugs);
         TracingNotices.PageBug("x");
-        Assert.True(SpinWait.SpinUntil(() => _bugs == 1, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref _bugs) > bugs, TimeSpan.FromSeconds(60)));
         TracingNotices.LimitReached("net", 1, 2);
         Assert.Contains(("quire.pages.limit_reached", 1.0, "quire.allocator.name=net"), _measured);
     }

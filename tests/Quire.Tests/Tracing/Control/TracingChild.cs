@@ -144,8 +144,8 @@ internal static class TracingChild
 
     private static void Hold(int times)
     {
-#pragma warning disable QUIRE001 // Held until the process ends: a holder for others to find.
-        PageAllocator allocator = new(new PageAllocatorOptions { Name = "child", LimitBytes = 64 << 20 });
+#pragma warning disable QUIRE001 // Held until the process ends: a holder for others to find. It trims nothing by itself, which would be an event.
+        PageAllocator allocator = new(new PageAllocatorOptions { Name = "child", LimitBytes = 64 << 20, TrimInterval = Timeout.InfiniteTimeSpan });
         Page kept = allocator.Allocate(member: "Keep");
 #pragma warning restore QUIRE001
         Console.WriteLine(Environment.ProcessId);
@@ -175,7 +175,7 @@ internal static class TracingChild
             if (eventData.EventName == "RecordingStarted")
             {
                 // The other thread runs no code of this module, whose initializer has not ended.
-                CameThrough = Task.Run(TracingStart.Once).Wait(TimeSpan.FromSeconds(5));
+                CameThrough = Task.Run(TracingStart.Once).Wait(TimeSpan.FromSeconds(40));
             }
         }
     }

@@ -31,7 +31,7 @@ public sealed class TracingProcessTests : IDisposable
     {
         string path = Path.Combine(_folder, "t.qring");
         using ChildProcess child = TracingChild.Start(TracingChild.Holder, out _, $"QUIRE_TRACE={path}");
-        Thread.Sleep(200);
+        Assert.True(SpinWait.SpinUntil(() => RawRecording.Read(path).Events.Count > 10, TimeSpan.FromSeconds(60)));
         child.Signal(ChildProcess.SigTerm);
         child.WaitForExit(TimeSpan.FromSeconds(60));
         RawRecording recording = RawRecording.Read(path);

@@ -68,6 +68,7 @@ internal static class RecordingChild
         try
         {
             using TraceSession session = TraceSession.Start(new TraceFileOptions { Path = path, RingBytes = 256 << 10 });
+            using Barrier together = new(4);
             RecordingTests.RunThreads(4, me =>
             {
                 for (ulong i = 0; i < 1000; i++)
@@ -75,7 +76,8 @@ internal static class RecordingChild
                     ProofEvent.Write((uint)me, i);
                 }
 
-                Thread.Sleep(300);
+                // Nobody ends before all have written: a dead thread's ring would be the next one's.
+                together.SignalAndWait();
             });
             session.Stop();
             Console.WriteLine($"written {session.Written} lost {session.Lost}");

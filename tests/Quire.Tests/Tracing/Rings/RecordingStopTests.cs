@@ -86,7 +86,7 @@ public sealed unsafe class RecordingStopTests
         visitors.Start();
         Exception? failure = Record.Exception(() =>
         {
-            for (long end = Environment.TickCount64 + 2500; Environment.TickCount64 < end; recordings++)
+            for (Func<bool> goOn = Trial.For(2500, () => recordings > 10 && events > 1000); goOn(); recordings++)
             {
                 using TraceSession session = TraceSession.Start(folder.Options with { Path = folder[$"{recordings}.qring"], Overflow = (TraceOverflow)(recordings % 2) });
                 SpinWait spin = default;

@@ -204,7 +204,7 @@ public sealed class TraceFileTests : IDisposable
 
         // The header takes 4, the texts 256, each ring 256. The shell counts in units of 512 bytes.
         using ChildProcess child = RecordingChild.Start("limited", _folder["a.qring"], $"ulimit -f {kilobytes * 2} || exit 9;");
-        Assert.Equal(0, child.WaitForExit(TimeSpan.FromSeconds(20)));
+        Assert.Equal(0, child.WaitForExit(TimeSpan.FromSeconds(60)));
         Assert.StartsWith(expected, child.Output, StringComparison.Ordinal);
     }
 

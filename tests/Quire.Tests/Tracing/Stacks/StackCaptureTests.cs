@@ -321,7 +321,8 @@ public class StackCaptureTests
 
     private static async Task AsyncMethod()
     {
-        await Task.Delay(1);
+        // A delay that is over before it is awaited would go on on the caller's stack.
+        await Task.Yield();
         s_number = Check();
     }
 

@@ -159,7 +159,7 @@ internal static unsafe class StackScenes
     public static void Threads_that_come_and_go() => For(700, () =>
     {
         Exception? failure = null;
-        Thread[] threads = [.. Enumerable.Range(0, 8).Select(i => new Thread(() => failure = Record.Exception(() => Deeper(i)) ?? failure, 256 * 1024))];
+        Thread[] threads = [.. Enumerable.Range(0, 8).Select(i => new Thread(() => Interlocked.CompareExchange(ref failure, Record.Exception(() => Deeper(i)), null), 256 * 1024))];
         Array.ForEach(threads, thread => thread.Start());
         Array.ForEach(threads, thread => thread.Join());
         Assert.Null(failure);
