@@ -3,8 +3,8 @@ namespace Quire.Traces.Analysis;
 /// <content>What was held when the recording began, and the comparison with what was held when it ended.</content>
 internal sealed partial class HolderReplay
 {
-    /// <summary>The ledger's clock is right to 20 ms; what differs by more was taken at another time.</summary>
-    private const long ClockTolerance = 100_000_000;
+    /// <summary>The ledger's clock is right to 20 ms, on a machine with much other work to a second or so; what differs by more was taken at another time.</summary>
+    private const long ClockTolerance = 2_000_000_000;
 
     /// <summary>Tickets that ended after the snapshot of the end began: it may have them still.</summary>
     private readonly HashSet<uint> _endedLate = [];
