@@ -76,6 +76,13 @@ internal static unsafe class Trial
         return () => Environment.TickCount64 < end;
     }
 
+    /// <summary>True for this long, and longer while there is not <paramref name="enough"/>: up to a minute, for a machine with other work to do.</summary>
+    internal static Func<bool> For(int milliseconds, Func<bool> enough)
+    {
+        long began = Environment.TickCount64;
+        return () => Environment.TickCount64 - began < milliseconds || (!enough() && Environment.TickCount64 - began < 60_000);
+    }
+
     /// <summary>An allocator that nobody else uses and that trims only when told.</summary>
     internal static PageAllocator Allocator(long limit = 64 * MiB, RegionProvider? provider = null, bool zeroOnFree = false, bool hugePages = false, [CallerMemberName] string name = "") =>
         new(new PageAllocatorOptions
