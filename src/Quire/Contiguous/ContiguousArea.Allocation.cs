@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -27,7 +28,8 @@ public sealed unsafe partial class ContiguousArea
         }
 
         TimeSpan time = Deadline.Checked(deadline, DefaultDeadline);
-        Request request = new(this, pages, alignment, Deadline.In(time));
+        long began = Stopwatch.GetTimestamp();
+        Request request = new(this, pages, alignment, began, Deadline.In(time));
         uint origin = Origin.Whole(file, line, member);
         failure = request.RunTold(origin, out int start);
         if (failure is not null)
@@ -114,9 +116,9 @@ public sealed unsafe partial class ContiguousArea
     }
 
     /// <summary>Empties the whole area, which is claimed, and takes it offline.</summary>
-    private void Remove(Deadline until)
+    private void Remove(long began, Deadline until)
     {
-        Request request = new(this, Pages, 1, until);
+        Request request = new(this, Pages, 1, began, until);
         RangeAttempt? attempt = null;
         ContiguousFailure? failure = null;
         bool isEmpty = false;

@@ -9,14 +9,13 @@ public sealed unsafe partial class ContiguousArea
     private static readonly TimeSpan s_lookAgain = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan s_lookAgainAtLeast = TimeSpan.FromMilliseconds(16);
 
-    /// <summary>One allocation on its way.</summary>
-    private sealed class Request(ContiguousArea area, int pages, int alignment, Deadline until)
+    /// <summary>One allocation on its way. It began before its deadline was set: what took until then took at least as long.</summary>
+    private sealed class Request(ContiguousArea area, int pages, int alignment, long began, Deadline until)
     {
-        private readonly long _began = Stopwatch.GetTimestamp();
         private readonly HashSet<uint> _hopeless = [];
 
         /// <summary>Time since the allocation was asked for.</summary>
-        internal TimeSpan Elapsed => Stopwatch.GetElapsedTime(_began);
+        internal TimeSpan Elapsed => Stopwatch.GetElapsedTime(began);
 
         private Deadline? _transitUntil;
         private int _tried;
@@ -294,7 +293,7 @@ public sealed unsafe partial class ContiguousArea
             Pages = pages,
             Alignment = alignment,
             RangesTried = _tried,
-            Duration = Stopwatch.GetElapsedTime(_began),
+            Duration = Stopwatch.GetElapsedTime(began),
             FreeRuns = kind == ContiguousFailureKind.NoSpace ? area.FreeRuns() : "",
             BusyPages = busy ?? [],
             Reason = reason,

@@ -168,6 +168,7 @@ public sealed unsafe partial class ContiguousArea : IDisposable
     /// <exception cref="ContiguousNoMemoryException">There is no other memory to move lent pages to. The area stands as before.</exception>
     public void Dispose()
     {
+        long began = Stopwatch.GetTimestamp();
         Deadline until = Deadline.In(DefaultDeadline);
         lock (_gate)
         {
@@ -183,17 +184,16 @@ public sealed unsafe partial class ContiguousArea : IDisposable
                 throw StillHeld();
             }
 
-            CloseAndClaim(until);
+            CloseAndClaim(began, until);
         }
 
-        Remove(until);
+        Remove(began, until);
     }
 
     /// <summary>With the map's gate held: waits for the allocations that are under way, and lets no other begin. Where that fails, the area is open as before.</summary>
-    private void CloseAndClaim(Deadline until)
+    private void CloseAndClaim(long began, Deadline until)
     {
         bool isClaimed = false;
-        long began = Stopwatch.GetTimestamp();
         _closed = true;
         try
         {

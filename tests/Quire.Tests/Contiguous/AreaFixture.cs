@@ -9,7 +9,7 @@ namespace Quire.Tests.Contiguous;
 internal sealed unsafe class AreaFixture : IDisposable
 {
     internal const int BlockPages = 512;
-    internal static readonly TimeSpan Long = TimeSpan.FromSeconds(10);
+    internal static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
     private readonly List<MovablePage> _pages = [];
     private readonly Thread _thread = Thread.CurrentThread;
@@ -135,6 +135,12 @@ internal sealed unsafe class AreaFixture : IDisposable
 
         return string.Join(", ", lists);
     }
+
+    /// <summary>Returns when an allocation waits that did not yet when the area had seen so many waits.</summary>
+    internal void AwaitWaiter(long waits = 0) => Assert.True(SpinWait.SpinUntil(() => Area.GetStatistics().Waits > waits, Long), "nobody waits for a pin in the area");
+
+    /// <summary>Repeats what a machine with other work to do can spoil, until it comes out well once: a defect spoils every round.</summary>
+    internal static bool Once(int rounds, Func<bool> round) => Enumerable.Range(0, rounds).Any(_ => round());
 
     internal void Verify()
     {

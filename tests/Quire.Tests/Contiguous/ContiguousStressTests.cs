@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Xunit;
 
@@ -7,7 +6,7 @@ namespace Quire.Tests.Contiguous;
 /// <summary>The promise, under load: holders that keep the rules never make an allocation that fits fail, and no byte is lost.</summary>
 public class ContiguousStressTests
 {
-    private static readonly TimeSpan s_run = TimeSpan.FromSeconds(2);
+    private const int RunMilliseconds = 2000;
 
     [Theory]
     [InlineData(101)]
@@ -18,11 +17,11 @@ public class ContiguousStressTests
         MovablePage[] pages = world.AddMany(700);
         int[] versions = new int[pages.Length];
         Array.Fill(versions, 1);
-        Stopwatch clock = Stopwatch.StartNew();
+        bool stop = false;
         TestThread[] pinners = [.. Enumerable.Range(0, 6).Select(t => AreaFixture.Start($"pinner {t}", () =>
         {
             Random random = new(seed + t);
-            while (clock.Elapsed < s_run)
+            while (!Volatile.Read(ref stop))
             {
                 int i = random.Next(pages.Length);
                 // Threads share pages: each writes its own word, and reads all others'.
@@ -47,24 +46,32 @@ public class ContiguousStressTests
         }))];
         int allocations = 0;
         Random sizes = new(seed);
-        while (clock.Elapsed < s_run)
+        Func<bool> goOn = Trial.For(RunMilliseconds, () => allocations > 20 && world.Area.GetStatistics().PagesMigrated > 1000);
+        try
         {
-            int count = sizes.Next(1, world.Area.Pages + 1);
-            Assert.True(
-                world.Area.TryAllocate(count, out ContiguousRange range, out ContiguousFailure? failure, deadline: AreaFixture.Long),
-                $"allocation {allocations} of {count} pages failed (seed {seed}): {failure}");
-            range.Span.Fill((byte)allocations);
-            allocations++;
-            world.Area.Release(range);
-
-            // Bring data back into the area, so that there is always something to move.
-            for (int i = 0; i < 20; i++)
+            while (goOn())
             {
-                Relend(world, pages, sizes.Next(pages.Length), pinnersRun: true);
+                int count = sizes.Next(1, world.Area.Pages + 1);
+                Assert.True(
+                    world.Area.TryAllocate(count, out ContiguousRange range, out ContiguousFailure? failure, deadline: AreaFixture.Long),
+                    $"allocation {allocations} of {count} pages failed (seed {seed}): {failure}");
+                range.Span.Fill((byte)allocations);
+                allocations++;
+                world.Area.Release(range);
+
+                // Bring data back into the area, so that there is always something to move.
+                for (int i = 0; i < 20; i++)
+                {
+                    Relend(world, pages, sizes.Next(pages.Length), pinnersRun: true);
+                }
             }
         }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            Array.ForEach(pinners, thread => thread.Join());
+        }
 
-        Array.ForEach(pinners, thread => thread.Join());
         long writes = 0;
         for (int i = 0; i < pages.Length; i++)
         {
@@ -122,11 +129,11 @@ public class ContiguousStressTests
     {
         using AreaFixture world = new();
         MovablePage[] pages = world.AddMany(4);
-        Stopwatch clock = Stopwatch.StartNew();
+        bool stop = false;
         TestThread[] copiers = [.. Enumerable.Range(0, 4).Select(t => AreaFixture.Start($"copier {t}", () =>
         {
             Random random = new(t);
-            while (clock.Elapsed < s_run)
+            while (!Volatile.Read(ref stop))
             {
                 PagePin a = pages[random.Next(4)].Pin();
                 Thread.Yield();
@@ -136,20 +143,28 @@ public class ContiguousStressTests
             }
         }))];
         int allocations = 0;
-        double longest = 0;
-        while (clock.Elapsed < s_run)
+        long longest = 0;
+        Func<bool> goOn = Trial.For(RunMilliseconds, () => allocations > 10);
+        try
         {
-            Stopwatch one = Stopwatch.StartNew();
-            world.Area.Release(world.Area.Allocate(1024, deadline: AreaFixture.Long));
-            longest = Math.Max(longest, one.Elapsed.TotalMilliseconds);
-            allocations++;
-            for (int i = 0; i < 4; i++)
+            while (goOn())
             {
-                Relend(world, pages, i, pinnersRun: true);
+                long began = Environment.TickCount64;
+                world.Area.Release(world.Area.Allocate(1024, deadline: AreaFixture.Long));
+                longest = Math.Max(longest, Environment.TickCount64 - began);
+                allocations++;
+                for (int i = 0; i < 4; i++)
+                {
+                    Relend(world, pages, i, pinnersRun: true);
+                }
             }
         }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            Array.ForEach(copiers, thread => thread.Join());
+        }
 
-        Array.ForEach(copiers, thread => thread.Join());
         Assert.True(allocations > 10, $"only {allocations} allocations; the longest took {longest} ms");
     }
 
@@ -159,12 +174,12 @@ public class ContiguousStressTests
     {
         using AreaFixture world = new(areaMiB: 8, limitMiB: 64);
         MovablePage[] pages = world.AddMany(1200);
-        Stopwatch clock = Stopwatch.StartNew();
+        bool stop = false;
         long allocations = 0;
         TestThread[] threads = [.. Enumerable.Range(0, 4).Select(t => AreaFixture.Start($"allocator {t}", () =>
         {
             Random random = new(seed + t);
-            while (clock.Elapsed < s_run)
+            while (!Volatile.Read(ref stop))
             {
                 // Four of these always fit, whatever lies where: three ranges of 199 pages, and four gaps, one of which has 362 at least.
                 int count = random.Next(1, 200);
@@ -183,16 +198,24 @@ public class ContiguousStressTests
             }
         }))];
         Random choice = new(seed);
-        while (clock.Elapsed < s_run)
+        Func<bool> goOn = Trial.For(RunMilliseconds, () => Volatile.Read(ref allocations) > 100);
+        try
         {
-            int i = choice.Next(pages.Length);
-            Assert.True(AreaFixture.Has(pages[i], (ulong)i + 1), $"page {i} lost its content (seed {seed})");
-            Relend(world, pages, i, pinnersRun: false);
+            while (goOn())
+            {
+                int i = choice.Next(pages.Length);
+                Assert.True(AreaFixture.Has(pages[i], (ulong)i + 1), $"page {i} lost its content (seed {seed})");
+                Relend(world, pages, i, pinnersRun: false);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            Array.ForEach(threads, thread => thread.Join());
         }
 
-        Array.ForEach(threads, thread => thread.Join());
         AreaFixture.AssertContent(pages);
-        Assert.True(allocations > 100);
+        Assert.True(allocations > 100, $"only {allocations} allocations");
         world.Verify();
     }
 
@@ -200,12 +223,12 @@ public class ContiguousStressTests
     public void Movable_pages_come_and_go_while_ranges_are_taken_and_memory_is_trimmed()
     {
         using AreaFixture world = new(areaMiB: 4, limitMiB: 32);
-        Stopwatch clock = Stopwatch.StartNew();
+        bool stop = false;
         TestThread[] users = [.. Enumerable.Range(0, 3).Select(t => AreaFixture.Start($"user {t}", () =>
         {
             Random random = new(t);
             List<(MovablePage Page, ulong Seed)> mine = [];
-            while (clock.Elapsed < s_run)
+            while (!Volatile.Read(ref stop))
             {
                 if (mine.Count < 150 && random.Next(2) == 0)
                 {
@@ -232,7 +255,7 @@ public class ContiguousStressTests
         }))];
         TestThread trimmer = AreaFixture.Start("trim", () =>
         {
-            while (clock.Elapsed < s_run)
+            while (!Volatile.Read(ref stop))
             {
                 world.Allocator.Trim();
                 Thread.Sleep(3);
@@ -242,7 +265,7 @@ public class ContiguousStressTests
         {
             // Speculative gets, as a scanner of all memory does them.
             Random random = new(99);
-            while (clock.Elapsed < s_run)
+            while (!Volatile.Read(ref stop))
             {
                 if (Page.TryFromFrame(world.Area.FirstFrame + (uint)random.Next(1024), out Page page) && page.TryGet(out Page held, out _))
                 {
@@ -251,17 +274,25 @@ public class ContiguousStressTests
             }
         });
         int allocations = 0;
-        while (clock.Elapsed < s_run)
+        Func<bool> goOn = Trial.For(RunMilliseconds, () => allocations > 10);
+        try
         {
-            ContiguousRange range = world.Area.Allocate(allocations % 2 == 0 ? 1024 : 300, deadline: AreaFixture.Long);
-            range.Span.Fill(0x5A);
-            world.Area.Release(range);
-            allocations++;
+            while (goOn())
+            {
+                ContiguousRange range = world.Area.Allocate(allocations % 2 == 0 ? 1024 : 300, deadline: AreaFixture.Long);
+                range.Span.Fill(0x5A);
+                world.Area.Release(range);
+                allocations++;
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            Array.ForEach(users, thread => thread.Join());
+            trimmer.Join();
+            walker.Join();
         }
 
-        Array.ForEach(users, thread => thread.Join());
-        trimmer.Join();
-        walker.Join();
         Assert.True(allocations > 10, $"only {allocations} allocations");
         world.Verify();
     }
@@ -282,14 +313,16 @@ public class ContiguousStressTests
 
         Assert.True(MovableTable.TryLocate(pages[i].Index, pages[i].Generation, out ulong identity));
         PageDescriptor* source = PageMap.Descriptor(PageIdentity.Frame(identity));
-        if (MovableTable.TryMigrate(source, place, 0) == MoveOutcome.Moved)
+        MoveOutcome outcome = MovableTable.TryMigrate(source, place, 0);
+        if (outcome == MoveOutcome.Moved)
         {
             PageRef.Unfreeze(source, 0, origin: 0);
             world.Allocator.Release(source, PageTemperature.Cold, origin: 0);
         }
         else
         {
-            Assert.True(pinnersRun, "nobody had the page pinned, and yet it would not move");
+            // An allocation that has just moved the page may not be quite done with it.
+            Assert.True(pinnersRun || outcome == MoveOutcome.InTransit, $"nobody had the page pinned, and yet it would not move: {outcome}");
             place->Next = 0;
             world.Allocator.FreeDestinations(place->Frame);
         }

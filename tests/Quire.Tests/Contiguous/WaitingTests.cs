@@ -21,8 +21,13 @@ public class WaitingTests
         page.Free();
         Assert.True(PageRef.DecAndTest(kept));
         ContiguousFailure? failure = null;
-        TimeSpan took = Within(() => Assert.False(world.Area.TryAllocate(1024, out _, out failure, deadline: TimeSpan.FromMilliseconds(milliseconds))));
-        Assert.InRange(took.TotalMilliseconds, milliseconds, milliseconds + 1500);
+        bool isInTime = AreaFixture.Once(10, () =>
+        {
+            TimeSpan took = Within(() => Assert.False(world.Area.TryAllocate(1024, out _, out failure, deadline: TimeSpan.FromMilliseconds(milliseconds))));
+            Assert.True(took.TotalMilliseconds >= milliseconds, $"it gave up after {took}");
+            return took.TotalMilliseconds <= milliseconds + 1500;
+        });
+        Assert.True(isInTime, "ten times it gave up much too late");
         BusyPage busy = Assert.Single(failure!.BusyPages);
         Assert.Equal((BusyReason.Unreferenced, 0), (busy.Reason, busy.Count));
         Assert.Contains("FreeUnreferenced", failure.ToString());
@@ -94,18 +99,12 @@ public class WaitingTests
         PagePin pin = default;
         AreaFixture.Start("pinner", () => pin = page.Pin()).Join();
         int wanters = WantAsOftenAsCanBe(page);
-        using ManualResetEventSlim ended = new();
-        TestThread waiter = AreaFixture.Start("waiter", () =>
-        {
-            page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan).Unpin();
-            ended.Set();
-        });
+        TestThread waiter = AreaFixture.Start("waiter", () => page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan).Unpin());
         Thread.Sleep(50);
         EndWants(page, wanters);
 
         // At once after the last want: nobody is told of this end, unless the waiter was quick to make itself known, which is as good.
         pin.Unpin();
-        Assert.True(ended.Wait(TimeSpan.FromSeconds(5)), "nobody woke the waiter, and it did not look again");
         waiter.Join();
         Assert.Equal(-1, world.IndexOf(page));
     }
@@ -177,28 +176,11 @@ public class WaitingTests
     public async Task A_pin_taken_on_a_pool_thread_and_ended_elsewhere_in_time_does_not_fail_that_threads_allocation()
     {
         using AreaFixture world = new();
-        MovablePage page = world.Add();
         await Task.Run(
             () =>
             {
-                PagePin pin = page.Pin();
-                TestThread later = AreaFixture.Start("goes on elsewhere", () =>
-                {
-                    Thread.Sleep(30);
-                    pin.Unpin();
-                });
-                world.Area.Release(world.Area.Allocate(1024, deadline: AreaFixture.Long));
-                later.Join();
-                page = MovablePage.Allocate(world.Allocator);
-                PagePin second = page.Pin();
-                later = AreaFixture.Start("goes on elsewhere", () =>
-                {
-                    Thread.Sleep(30);
-                    second.Unpin();
-                });
-                page.Pin(PinDuration.LongTerm, AreaFixture.Long).Unpin();
-                later.Join();
-                page.Free();
+                WhileOwnPinEndsElsewhere(world, _ => world.Area.Release(world.Area.Allocate(1024, deadline: AreaFixture.Long)));
+                WhileOwnPinEndsElsewhere(world, page => page.Pin(PinDuration.LongTerm, AreaFixture.Long).Unpin());
             },
             TestContext.Current.CancellationToken);
     }
@@ -212,13 +194,11 @@ public class WaitingTests
             () =>
             {
                 PagePin pin = page.Pin();
-                Stopwatch watch = Stopwatch.StartNew();
-                Assert.Equal(BusyReason.HeldByCaller, Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: AreaFixture.Long)).Failure!.BusyPages[0].Reason);
-                Assert.Equal(BusyReason.HeldByCaller, Assert.Throws<ContiguousBusyException>(() => page.Pin(PinDuration.LongTerm, AreaFixture.Long)).Failure!.BusyPages[0].Reason);
-                Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"took {watch.Elapsed}");
+                Assert.Equal(BusyReason.HeldByCaller, Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: Timeout.InfiniteTimeSpan)).Failure!.BusyPages[0].Reason);
+                Assert.Equal(BusyReason.HeldByCaller, Assert.Throws<ContiguousBusyException>(() => page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan)).Failure!.BusyPages[0].Reason);
                 pin.Unpin();
             },
-            TestContext.Current.CancellationToken);
+            TestContext.Current.CancellationToken).WaitAsync(AreaFixture.Long, TestContext.Current.CancellationToken);
     }
 
     [Theory]
@@ -283,13 +263,49 @@ public class WaitingTests
                 Thread.Sleep(30);
                 other.Unpin();
             });
-            Stopwatch watch = Stopwatch.StartNew();
-            ContiguousBusyException thrown = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: AreaFixture.Long));
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"took {watch.Elapsed}");
+            ContiguousBusyException thrown = Assert.Throws<ContiguousBusyException>(() => world.Area.Allocate(1024, deadline: Timeout.InfiniteTimeSpan));
             Assert.Equal(BusyReason.HeldByCaller, Assert.Single(thrown.Failure!.BusyPages).Reason);
             later.Join();
             own.Unpin();
         }).Join();
+    }
+
+    /// <summary>
+    /// Does something that waits for a pin which this thread took and another ends. What ends within the bound must be waited for; where it came to its end
+    /// too late, because the machine had other work to do, either answer is right, and the round is repeated.
+    /// </summary>
+    private static void WhileOwnPinEndsElsewhere(AreaFixture world, Action<MovablePage> waits)
+    {
+        bool isJudged = AreaFixture.Once(50, () =>
+        {
+            MovablePage page = MovablePage.Allocate(world.Allocator);
+            Assert.True(world.IndexOf(page) >= 0);
+            PagePin pin = page.Pin();
+            long began = Stopwatch.GetTimestamp();
+            TimeSpan lasted = default;
+            TestThread later = AreaFixture.Start("goes on elsewhere", () =>
+            {
+                Thread.Sleep(30);
+                pin.Unpin();
+                lasted = Stopwatch.GetElapsedTime(began);
+            });
+            ContiguousBusyException? refused = null;
+            try
+            {
+                waits(page);
+            }
+            catch (ContiguousBusyException thrown)
+            {
+                refused = thrown;
+            }
+
+            later.Join();
+            page.Free();
+            bool isInTime = lasted < MovablePage.ShortPinBound;
+            Assert.True(refused is null || !isInTime, $"the pin ended after {lasted}, and yet: {refused}");
+            return isInTime;
+        });
+        Assert.True(isJudged, "the pin never ended in time");
     }
 
     private static unsafe int WantAsOftenAsCanBe(MovablePage page)

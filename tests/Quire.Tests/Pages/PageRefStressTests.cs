@@ -74,8 +74,8 @@ public sealed unsafe class PageRefStressTests
         PageDescriptor* head = Trial.Head(page);
         long* pair = (long*)page.Address;
         pair[0] = pair[1] = 0;
-        Func<bool> goOn = Trial.For(600);
         long frozen = 0;
+        Func<bool> goOn = Trial.For(600, () => Volatile.Read(ref frozen) > 100);
         int[] seeds = [.. Enumerable.Range(0, 4).Select(_ => random.Next())];
         Trial.OnThreads(4, number =>
         {
@@ -130,7 +130,7 @@ public sealed unsafe class PageRefStressTests
         ulong[] published = new ulong[Slots];
         long got = 0;
         long refused = 0;
-        Func<bool> goOn = Trial.For(1500);
+        Func<bool> goOn = Trial.For(1500, () => Volatile.Read(ref got) > 100 && Volatile.Read(ref refused) > 100);
         int[] seeds = [.. Enumerable.Range(0, 4).Select(_ => random.Next())];
         Trial.OnThreads(4, number =>
         {

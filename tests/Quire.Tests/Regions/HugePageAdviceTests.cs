@@ -57,10 +57,10 @@ public unsafe class HugePageAdviceTests
         Assert.True(region.AdviseHugePages(0, region.Length, true));
         MemoryRegionTests.Fill(region, 0, region.Length, 3);
 
-        // The control: a hole that the region knows nothing of is filled again.
+        // The control: a hole that the region knows nothing of is filled again, by the kernel itself if it is quick.
         nuint half = s_huge / 2;
         Assert.True(ProcessMemory.DontNeed(region.Base, half));
-        Assert.Equal(region.Length - half, ProcessMemory.Resident(region.Base, region.Length));
+        Assert.InRange(ProcessMemory.Resident(region.Base, region.Length), region.Length - half, region.Length);
         Assert.SkipUnless(ProcessMemory.Collapse(region.Base, s_huge), "This kernel can't collapse on demand.");
         Assert.Equal(region.Length, ProcessMemory.Resident(region.Base, region.Length));
 
