@@ -18,6 +18,9 @@ internal sealed unsafe class PageTrimmer : IDisposable
 {
     private const int Batch = 32;
 
+    /// <summary>Blocks of a list that are looked at although they have more to give back than is idle: behind them may be one of which most is gone.</summary>
+    private const int MostTooLarge = 4;
+
     private readonly PageAllocator _allocator;
     private readonly Timer? _timer;
     private long _decommitted;
@@ -183,7 +186,7 @@ internal sealed unsafe class PageTrimmer : IDisposable
                     return done;
                 }
 
-                taken = Detach(batch, order, type, (most - done) >> order);
+                taken = Detach(batch, order, type, most - done);
                 try
                 {
                     given = DecommitBlocks(batch[..taken], order);
@@ -222,18 +225,26 @@ internal sealed unsafe class PageTrimmer : IDisposable
         _allocator.Zone.Gate.Exit();
     }
 
+    /// <summary>Takes blocks off a list that have at most so many frames still to give back, all together.</summary>
     private int Detach(Span<uint> batch, int order, MigrateType type, long most)
     {
         BuddyZone zone = _allocator.Zone;
         int taken = 0;
+        int tooLarge = 0;
         zone.Gate.Enter();
-        for (uint frame = zone.Lists.First(order, type); frame != 0 && taken < batch.Length && taken < most;)
+        for (uint frame = zone.Lists.First(order, type); frame != 0 && taken < batch.Length && most > 0 && tooLarge < MostTooLarge;)
         {
             uint next = PageMap.Descriptor(frame)->Next;
-            if (!IsDecommitted(frame, order))
+            long committed = CountCommitted(frame, order, most);
+            if (committed > most)
+            {
+                tooLarge++;
+            }
+            else if (committed != 0)
             {
                 zone.Detach(frame);
                 batch[taken++] = frame;
+                most -= committed;
             }
 
             frame = next;
@@ -263,17 +274,25 @@ internal sealed unsafe class PageTrimmer : IDisposable
         return given;
     }
 
-    private static bool IsDecommitted(uint frame, int order)
+    /// <summary>Frames of a block that are still committed. Where there is room for all of it, one of them stands for the block: its descriptors are looked at under the gate.</summary>
+    private static long CountCommitted(uint frame, int order, long most)
     {
         PageDescriptor* head = PageMap.Descriptor(frame);
-        for (uint i = 0; i < 1u << order; i++)
+        long size = 1L << order;
+        long committed = 0;
+        for (long i = 0; i < size && committed <= most; i++)
         {
             if ((head[i].Flags & PageFlags.Decommitted) == 0)
             {
-                return false;
+                if (most >= size)
+                {
+                    return size;
+                }
+
+                committed++;
             }
         }
 
-        return true;
+        return committed;
     }
 }
