@@ -13,7 +13,7 @@ internal static unsafe partial class ProcessorTime
     {
         if (!OperatingSystem.IsLinux())
         {
-            return TimeSpan.FromTicks(Stopwatch.GetTimestamp() * TimeSpan.TicksPerSecond / Stopwatch.Frequency);
+            return Stopwatch.GetElapsedTime(0);
         }
 
         // struct timespec: seconds, nanoseconds.

@@ -3,8 +3,11 @@ namespace Quire.Traces.Analysis;
 /// <content>What was held when the recording began, and the comparison with what was held when it ended.</content>
 internal sealed partial class HolderReplay
 {
-    /// <summary>The ledger's clock is right to 20 ms, on a machine with much other work to a second or so; what differs by more was taken at another time.</summary>
-    private const long ClockTolerance = 2_000_000_000;
+    /// <summary>What the ledger's clock may seem to be ahead of the events', which are written after it is read.</summary>
+    private const long ClockAhead = 100_000_000;
+
+    /// <summary>What it may be behind them: 20 ms, or a second or so where its ticker finds no core.</summary>
+    private const long ClockBehind = 2_000_000_000;
 
     /// <summary>Tickets that ended after the snapshot of the end began: it may have them still.</summary>
     private readonly HashSet<uint> _endedLate = [];
@@ -120,7 +123,7 @@ internal sealed partial class HolderReplay
 
     // The events' time is exact, the snapshot's is not; the site is the same in both.
     private bool IsSame(in Holding replayed, in Holding truth) =>
-        (truth.Taken == 0 || Math.Abs(replayed.Taken - truth.Taken) <= ClockTolerance)
+        (truth.Taken == 0 || replayed.Taken - truth.Taken is >= -ClockAhead and <= ClockBehind)
         && _origins.SiteOf(replayed.TakenOrigin) == _origins.SiteOf(truth.TakenOrigin);
 
     private Holding ReadState(in TraceRecord record, EventShape shape)

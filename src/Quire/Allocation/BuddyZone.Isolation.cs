@@ -51,7 +51,7 @@ internal sealed unsafe partial class BuddyZone
         }
 
         Out += taken;
-        LeastFree = Math.Min(LeastFree, Lists.FreeFrames);
+        LeastFree = Math.Min(LeastFree, Free);
         return taken;
     }
 

@@ -36,6 +36,9 @@ internal sealed unsafe partial class BuddyZone
     /// <summary>Frames that are off their list only while the trimmer gives their memory back. Part of <see cref="Out"/>, and free all the same.</summary>
     internal long Detached { get; private set; }
 
+    /// <summary>Frames that are nobody's: on the lists, or detached.</summary>
+    internal long Free => Lists.FreeFrames + Detached;
+
     /// <summary>The fewest free frames since the trimmer last asked: what stayed free all the time is idle.</summary>
     internal long LeastFree { get; private set; }
 
@@ -95,7 +98,7 @@ internal sealed unsafe partial class BuddyZone
         if (frame != 0)
         {
             Out += 1L << order;
-            LeastFree = Math.Min(LeastFree, Lists.FreeFrames);
+            LeastFree = Math.Min(LeastFree, Free);
         }
 
         return frame;
@@ -139,7 +142,7 @@ internal sealed unsafe partial class BuddyZone
     internal long RestartLeastFree()
     {
         long least = LeastFree;
-        LeastFree = Lists.FreeFrames;
+        LeastFree = Free;
         return least;
     }
 

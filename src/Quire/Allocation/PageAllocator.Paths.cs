@@ -31,11 +31,10 @@ public sealed unsafe partial class PageAllocator
         {
             ThrowIfGone();
             head = TakeOrGrow(order, type, out failure, origin);
-        }
-
-        if (head == null && failure == AllocationFailure.LimitReached && order != 0 && UsableFrames() >= 1L << order)
-        {
-            failure = AllocationFailure.Fragmented;
+            if (head == null && failure == AllocationFailure.LimitReached && order != 0 && UsableFrames() >= 1L << order)
+            {
+                failure = AllocationFailure.Fragmented;
+            }
         }
 
         if (head == null && failure == AllocationFailure.LimitReached && !isRetry)
@@ -67,7 +66,7 @@ public sealed unsafe partial class PageAllocator
         }
     }
 
-    /// <summary>A room below says how to get back pages that it keeps in reserve: all of them, or (false) those of dead and idle threads. Called with no lock held.</summary>
+    /// <summary>A room below says how to get back pages that it keeps in reserve: all of them, or (false) those of dead and idle threads. Called with no lock held but <see cref="PageTrimmer.Ticking"/>, at the timer's trims: it must not wait for a thread that verifies.</summary>
     internal void AddReclaimer(Action<bool> reclaim)
     {
         lock (_reclaimers)

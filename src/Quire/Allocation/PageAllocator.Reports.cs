@@ -34,7 +34,7 @@ public sealed unsafe partial class PageAllocator
         PageAllocatorStatistics statistics = new()
         {
             ManagedFrames = Zone.Managed,
-            BuddyFrames = Zone.Lists.FreeFrames + Zone.Detached,
+            BuddyFrames = Zone.Free,
             PerCoreFrames = perCore,
             MagazineFrames = magazines,
             InUseFrames = Zone.Out - Zone.Detached - Zone.Retired - perCore - magazines,
@@ -48,7 +48,7 @@ public sealed unsafe partial class PageAllocator
         return statistics;
     }
 
-    /// <summary>Checks every equation of the allocator, the statistics against a walk over all descriptors too. No thread may be allocating or freeing; trims by the timer wait.</summary>
+    /// <summary>Checks every equation of the allocator, the statistics against a walk over all descriptors too. No thread may be allocating, freeing, trimming or disposing; the timer's own trims are kept away.</summary>
     /// <exception cref="InvalidOperationException">An equation does not hold; the message says which and where.</exception>
     public void Verify()
     {

@@ -18,8 +18,8 @@ internal sealed unsafe class PageTrimmer : IDisposable
 {
     private const int Batch = 32;
 
-    /// <summary>Blocks of a list that are looked at although they have more to give back than is idle: behind them may be one of which most is gone.</summary>
-    private const int MostTooLarge = 4;
+    /// <summary>Blocks passed over where less is idle than one of them: behind them may be one of which most is gone.</summary>
+    private const int MostPassedOver = 4;
 
     private readonly PageAllocator _allocator;
     private readonly Timer? _timer;
@@ -37,7 +37,7 @@ internal sealed unsafe class PageTrimmer : IDisposable
         }
     }
 
-    /// <summary>Held while a tick of the timer is at work; holding it keeps ticks away. Listeners are told after it.</summary>
+    /// <summary>Held while a tick of the timer is at work; holding it keeps ticks away. Taken before this object's own lock and the zone's gate. Listeners are told after it.</summary>
     internal Lock Ticking { get; } = new();
 
     /// <summary>What went wrong at the last tick that went wrong; null where none did.</summary>
@@ -230,15 +230,15 @@ internal sealed unsafe class PageTrimmer : IDisposable
     {
         BuddyZone zone = _allocator.Zone;
         int taken = 0;
-        int tooLarge = 0;
+        int passedOver = 0;
         zone.Gate.Enter();
-        for (uint frame = zone.Lists.First(order, type); frame != 0 && taken < batch.Length && most > 0 && tooLarge < MostTooLarge;)
+        for (uint frame = zone.Lists.First(order, type); frame != 0 && taken < batch.Length && most > 0 && passedOver < MostPassedOver;)
         {
             uint next = PageMap.Descriptor(frame)->Next;
             long committed = CountCommitted(frame, order, most);
-            if (committed > most)
+            if (committed > most || (committed == 0 && most < 1L << order))
             {
-                tooLarge++;
+                passedOver++;
             }
             else if (committed != 0)
             {

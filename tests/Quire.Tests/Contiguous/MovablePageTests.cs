@@ -212,33 +212,6 @@ public unsafe class MovablePageTests
     }
 
     [Fact]
-    public void A_long_term_pin_waits_for_short_pins_in_its_way_and_is_woken_by_the_unpin()
-    {
-        using AreaFixture world = new();
-        MovablePage page = world.Add(seed: 3);
-        using ManualResetEventSlim pinned = new();
-        using ManualResetEventSlim go = new();
-        TestThread other = AreaFixture.Start("short", () =>
-        {
-            PagePin pin = page.Pin();
-            pinned.Set();
-            go.Wait();
-            Thread.Sleep(30);
-            pin.Unpin();
-        });
-        pinned.Wait();
-        go.Set();
-
-        // A thread without pins of its own, and no deadline: the clock ends no wait, only the unpin does.
-        PagePin longTerm = default;
-        AreaFixture.Start("long", () => longTerm = page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan)).Join();
-        other.Join();
-        Assert.Equal(-1, world.IndexOf(page));
-        longTerm.Unpin();
-        world.Verify();
-    }
-
-    [Fact]
     public void A_long_term_pin_gives_up_at_its_deadline_and_names_the_short_pin()
     {
         using AreaFixture world = new();

@@ -4,10 +4,14 @@ using Xunit;
 namespace Quire.Tests.Contiguous;
 
 /// <summary>Who waits for a page goes on when what it waits for has happened, and not only when the clock says so.</summary>
-/// <remarks>What took less than the clock's first own look was woken. On a busy machine not every round is so quick; without the wake-up none is.</remarks>
+/// <remarks>
+/// What took less than the clock's first own look was woken. On a busy machine not every round is so quick; without the wake-up none is. Alone, since areas share what wakes who waits
+/// for a migration: another test's signal would do as well.
+/// </remarks>
+[Collection(LedgerCollection.Name)]
 public class WakeUpTests
 {
-    private const int Rounds = 100;
+    private const int Rounds = 20;
 
     [Fact]
     public void The_unpin_wakes_the_allocation()
@@ -114,6 +118,33 @@ public class WakeUpTests
             return true;
         });
         Assert.True(isWoken, "the pin or the allocation went on by the clock every time");
+    }
+
+    [Fact]
+    public void A_long_term_pin_waits_for_short_pins_in_its_way_and_is_woken_by_the_unpin()
+    {
+        using AreaFixture world = new();
+        MovablePage page = world.Add(seed: 3);
+        using ManualResetEventSlim pinned = new();
+        using ManualResetEventSlim go = new();
+        TestThread other = AreaFixture.Start("short", () =>
+        {
+            PagePin pin = page.Pin();
+            pinned.Set();
+            go.Wait();
+            Thread.Sleep(30);
+            pin.Unpin();
+        });
+        pinned.Wait();
+        go.Set();
+
+        // A thread without pins of its own, and no deadline: the clock ends no wait, only the unpin does.
+        PagePin longTerm = default;
+        AreaFixture.Start("long", () => longTerm = page.Pin(PinDuration.LongTerm, Timeout.InfiniteTimeSpan)).Join();
+        other.Join();
+        Assert.Equal(-1, world.IndexOf(page));
+        longTerm.Unpin();
+        world.Verify();
     }
 
     [Fact]

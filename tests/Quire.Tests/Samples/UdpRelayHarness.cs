@@ -48,6 +48,12 @@ internal sealed class TestUpstream : IDisposable
         _stopping = true;
         _socket.Dispose();
         _thread.Join();
+    }
+
+    /// <summary>Ends it, and waits until what is sent to it is refused.</summary>
+    internal void GiveUp()
+    {
+        Dispose();
 
         // A process that another test starts meanwhile has a copy of the socket for a moment, which swallows what should be refused. Asked of the
         // system: a socket of our own would be copied just as well.

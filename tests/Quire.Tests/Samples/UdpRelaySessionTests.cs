@@ -148,7 +148,7 @@ public class UdpRelaySessionTests
         using Relay relay = Relay.Start(RelayHarness.Options(upstream));
         using TestClient client = new(relay.LocalEndPoint);
         client.Ask([1, 1], upstream);
-        upstream.Dispose();
+        upstream.GiveUp();
 
         for (int i = 0; i < 5; i++)
         {
@@ -185,7 +185,7 @@ public class UdpRelaySessionTests
 
         // Not started: nobody but the next send can learn of the refusal.
         using Session session = new(default, address.Serialize(), known, socket, receiver, now: 0);
-        upstream.Dispose();
+        upstream.GiveUp();
         Assert.Equal(SocketError.Success, forwarder.Transmit(session, [1], now: 0));
         Eventually.Holds(() => socket.Poll(0, SelectMode.SelectError), () => "an error on the socket");
 
@@ -229,7 +229,7 @@ public class UdpRelaySessionTests
         client.Ask([1, 1], upstream);
         for (int round = 0; round < 10; round++)
         {
-            upstream.Dispose();
+            upstream.GiveUp();
             client.Send([2, 2]);
             Eventually.Holds(() => relay.GetStatistics().ForwardedDatagrams == (2 * round) + 2, () => relay.GetStatistics().ToLine());
 
@@ -247,7 +247,7 @@ public class UdpRelaySessionTests
             TestClient.CheckReply([3, 3], reply, upstream);
         }
 
-        upstream.Dispose();
+        upstream.GiveUp();
         Assert.Equal(0, relay.StopClean().QueryDrops);
     }
 
@@ -259,7 +259,7 @@ public class UdpRelaySessionTests
         using Relay relay = Relay.Start(RelayHarness.Options(first, second));
         using TestClient client = new(relay.LocalEndPoint);
         Assert.Same(first, client.Ask([1, 1], first, second));
-        first.Dispose();
+        first.GiveUp();
         client.Send([2, 2]);
         Eventually.Holds(() => relay.GetStatistics().Refusals == 1, () => relay.GetStatistics().ToLine());
         Assert.Same(second, client.Ask([3, 3], first, second));

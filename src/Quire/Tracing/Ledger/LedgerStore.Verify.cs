@@ -4,6 +4,7 @@ namespace Quire;
 internal sealed unsafe partial class LedgerStore
 {
     private const int VerifyAttempts = 25;
+    private const int VerifyMostAttempts = 200;
 
     // 1 + 2 + ... + 69 ms between them: two and a half seconds.
     private const int VerifyBelieves = 70;
@@ -23,7 +24,7 @@ internal sealed unsafe partial class LedgerStore
     {
         int believed = 0;
         ulong last = 0;
-        for (int busy = 0; busy < VerifyAttempts;)
+        for (int busy = 0, attempts = 0; busy < VerifyAttempts && attempts < VerifyMostAttempts; attempts++)
         {
             ulong before = Passed();
             string? fault = FindFault();
