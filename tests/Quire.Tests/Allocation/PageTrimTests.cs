@@ -53,6 +53,33 @@ public sealed unsafe class PageTrimTests
         }
     }
 
+    [Fact]
+    public void What_a_trim_has_in_hand_is_in_nobodys_use_and_as_idle_as_before()
+    {
+        HostileRegionProvider books = new();
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "in hand", Provider = books, LimitBytes = 32 * Trial.MiB, KeepBytes = 0, TrimInterval = Timeout.InfiniteTimeSpan });
+        Page kept = allocator.Allocate(order: 1);
+        Page[] burst = [.. Enumerable.Range(0, 5).Select(_ => allocator.Allocate(Page.MaxOrder))];
+        allocator.Free(burst);
+        allocator.TrimIdle();
+        long free = allocator.GetStatistics().FreeFrames;
+        List<long> inUse = [];
+        books.Watch = call =>
+        {
+            if (call == HostileCall.Decommit)
+            {
+                inUse.Add(allocator.GetStatistics().InUseFrames);
+                allocator.Allocate(order: 1).Put();
+            }
+        };
+        Assert.True(allocator.TrimIdle() >= 20 * Trial.MiB);
+        Assert.NotEmpty(inUse);
+        Assert.All(inUse, static frames => Assert.Equal(2, frames));
+        Assert.Equal(free - 2, allocator.Zone.LeastFree);
+        books.Watch = null;
+        kept.Put();
+    }
+
     [Theory]
     [InlineData("mapped")]
     [InlineData("pinned")]

@@ -48,6 +48,9 @@ public sealed unsafe class HostileRegionProvider(RegionProvider? inner = null) :
     /// </summary>
     public bool RevokeOnDecommit { get; init; }
 
+    /// <summary>Called at the beginning of each call, in the midst of what the allocator is doing.</summary>
+    public Action<HostileCall>? Watch { get; set; }
+
     /// <summary>Regions without a Dispose so far.</summary>
     public int LiveRegions
     {
@@ -133,6 +136,7 @@ public sealed unsafe class HostileRegionProvider(RegionProvider? inner = null) :
 
     internal RegionFailure Count(HostileCall call)
     {
+        Watch?.Invoke(call);
         lock (_gate)
         {
             int now = ++_calls[(int)call];
