@@ -59,12 +59,7 @@ public sealed class LimitLogTests
 
     private static async Task Messages(RecordedLog log, int count)
     {
-        DateTime until = DateTime.UtcNow.AddSeconds(60);
-        while (log.Of(1).Count() < count && DateTime.UtcNow < until)
-        {
-            await Task.Delay(10);
-        }
-
+        await Soon.Until(() => log.Of(1).Count() >= count);
         Assert.Equal(count, log.Of(1).Count());
     }
 }

@@ -85,12 +85,7 @@ public sealed class ConnectionTests
                 return false;
             }
         }))];
-        DateTime until = DateTime.UtcNow.AddSeconds(60);
-        while (!served.Log.Of(1).Any() && DateTime.UtcNow < until)
-        {
-            await Task.Delay(20);
-        }
-
+        await Soon.Until(() => served.Log.Of(1).Any());
         string message = Assert.Single(served.Log.Of(1));
         Assert.StartsWith("Allocator 'kestrel' is at its limit of 8388608 bytes", message, StringComparison.Ordinal);
         Assert.Contains("held: ", message, StringComparison.Ordinal);
@@ -101,12 +96,7 @@ public sealed class ConnectionTests
         Assert.Contains(false, outcomes);
 
         // The memory of those that failed serves those that come now. It comes back when the server is done with them, which is after their clients are.
-        PageAllocator allocator = served.Memory.Allocator;
-        for (until = DateTime.UtcNow.AddSeconds(60); allocator.GetStatistics().InUseBytes > 4 * MiB && DateTime.UtcNow < until;)
-        {
-            await Task.Delay(20);
-        }
-
+        await Soon.Until(() => served.Memory.Allocator.GetStatistics().InUseBytes <= 4 * MiB);
         using HttpContent small = Bytes.Content(3, 5000, chunked: false);
         using HttpResponseMessage after = await client.PostAsync("/wait", small);
         Assert.Equal(await Bytes.HashAsync(3, 5000), await after.Content.ReadAsStringAsync());

@@ -18,7 +18,6 @@ internal sealed class ServedApplication : IAsyncDisposable
 {
     /// <summary>What is under way when a server is stopped gets this long; some tests leave requests that never end.</summary>
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly WebApplication _app;
     private readonly IDisposable? _tracking;
@@ -120,13 +119,8 @@ internal sealed class ServedApplication : IAsyncDisposable
     /// <summary>No page is held, at once or soon: connections end on threads of their own.</summary>
     internal static async Task HoldsNothing(PageAllocator allocator)
     {
-        DateTime until = DateTime.UtcNow + s_patience;
-        long held;
-        while ((held = Held(allocator)) != 0 && DateTime.UtcNow < until)
-        {
-            await Task.Delay(20);
-        }
-
+        long held = 0;
+        await Soon.Until(() => (held = Held(allocator)) == 0);
         Assert.True(held == 0, $"{held} bytes are still held: {allocator.GetHolders().ToString(0, 100)}");
         allocator.Verify();
     }

@@ -80,6 +80,27 @@ public sealed unsafe class PageTrimTests
         kept.Put();
     }
 
+    [Fact]
+    public void Verify_waits_for_a_trim_that_the_timer_began()
+    {
+        HostileRegionProvider books = new();
+        using ManualResetEventSlim trims = new();
+        using PageAllocator allocator = new(new PageAllocatorOptions { Name = "verified", Provider = books, LimitBytes = 16 * Trial.MiB, KeepBytes = 0, TrimInterval = TimeSpan.FromMilliseconds(20) });
+        Page burst = allocator.Allocate(Page.MaxOrder);
+        books.Watch = call =>
+        {
+            if (call == HostileCall.Decommit && !trims.IsSet)
+            {
+                // The block is on no list now, as the walk over all descriptors would find.
+                trims.Set();
+                Thread.Sleep(200);
+            }
+        };
+        burst.Put();
+        Assert.True(trims.Wait(TimeSpan.FromSeconds(60)));
+        allocator.Verify();
+    }
+
     [Theory]
     [InlineData("mapped")]
     [InlineData("pinned")]

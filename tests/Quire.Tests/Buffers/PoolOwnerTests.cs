@@ -258,6 +258,16 @@ public sealed unsafe class PoolOwnerTests : IDisposable
         Assert.Equal(0, _pool.GetStatistics().RentedOwners);
     }
 
+    [Fact]
+    public void The_page_of_small_rents_stays_while_they_change_pages_and_goes_back_when_none_did_for_an_interval()
+    {
+        _pool.Rent(256).Dispose();
+        _pool.Allocator.DrainIdle();
+        Assert.True(_pool.Allocator.GetStatistics().InUseFrames > 0, "a page that was new in this interval went back at its end");
+        _pool.Allocator.DrainIdle();
+        Assert.Equal(0, _pool.Allocator.GetStatistics().InUseFrames);
+    }
+
     [Theory]
     [InlineData(8192, 1)]
     [InlineData(8193, 2)]
